@@ -1,0 +1,1 @@
+"""Boards and builds with the open FPGA toolchains."""

@@ -1,0 +1,247 @@
+"""The exit decision: configuration, exponential table, thresholds and the exact certificate.
+
+With integer logits ``z_i`` on the base-2 grid (one LSB is ``2**-fraction_bits`` octaves), winner
+``z_max`` at ``label`` (the lowest index wins ties) and threshold ``lam``, the confidence criterion
+``softmax(z)_label >= T`` is the same as ::
+
+    sum over i != label of 2**(z_i / 2**F)  <=  2**((z_max - lam) / 2**F),   lam = 2**F log2(T/(1-T))
+
+The unit replaces ``2**(x / 2**F)`` by the integer exponential ``E(x) = c[x mod 2**F] << (x >> F)``
+on the offset logit ``x = z + 2**(W-1) >= 0`` and sums exactly.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, cached_property
+from math import ceil, floor, log2
+
+from .checks import require_int
+from .numbers import IntegerFormat
+
+OCTAVES_MAX = 64
+"""Most octaves a logit may span: the accumulator has a bit for each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionConfig:
+    """Parameters of one exit decision unit; the one source for golden model, RTL and documents.
+
+    Parameters
+    ----------
+    n_classes : int
+        Largest number of logits in a vector, 2 to 1024; each vector may be shorter (at least 2).
+    logit_width : int
+        Bits of a signed logit, 4 to 16.
+    fraction_bits : int
+        F, 2 to 6: one LSB of a logit is ``2**-F`` octaves (factors of two of the softmax).
+    mantissa_bits : int
+        Bits of an entry of the exponential table, 4 to 10; sets the error (see `spread_power`).
+    n_exits : int
+        Exits with a threshold of their own, 1 to 16.
+    tag_width : int
+        Bits of the sample tag that travels with a vector, 1 to 32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is no integer or out of range.
+    """
+
+    n_classes: int = 10
+    logit_width: int = 8
+    fraction_bits: int = 3
+    mantissa_bits: int = 7
+    n_exits: int = 2
+    tag_width: int = 8
+
+    def __post_init__(self) -> None:
+        require_int("Number of classes", self.n_classes, 2, 1024)
+        require_int("Logit width", self.logit_width, 4, 16)
+        require_int("Fraction bits", self.fraction_bits, 2, 6)
+        require_int("Mantissa bits", self.mantissa_bits, 4, 10)
+        require_int("Number of exits", self.n_exits, 1, 16)
+        require_int("Tag width", self.tag_width, 1, 32)
+        if self.fraction_bits >= self.logit_width:
+            raise ValueError(
+                f"Fraction bits must be below the logit width {self.logit_width}, "
+                f"not {self.fraction_bits}"
+            )
+        if self.octaves > OCTAVES_MAX:
+            raise ValueError(
+                f"Logit width must be at most fraction bits + {OCTAVES_MAX.bit_length() - 1} "
+                f"({OCTAVES_MAX} octaves), not {self.logit_width} "
+                f"with {self.fraction_bits} fraction bits"
+            )
+
+    # -- formats ---------------------------------------------------------------------------------
+
+    @property
+    def logit_format(self) -> IntegerFormat:
+        """Format of a logit."""
+        return IntegerFormat(self.logit_width, signed=True)
+
+    @property
+    def threshold_format(self) -> IntegerFormat:
+        """Format of a threshold and of a score: a difference of two logits."""
+        return IntegerFormat(self.logit_width + 1, signed=True)
+
+    @property
+    def threshold_low(self) -> int:
+        """Smallest legal threshold; the value below it is the score of an overflown sum."""
+        return self.threshold_format.low + 1
+
+    @property
+    def threshold_high(self) -> int:
+        """Largest legal threshold."""
+        return self.threshold_format.high
+
+    @property
+    def label_width(self) -> int:
+        """Bits of a class index."""
+        return (self.n_classes - 1).bit_length()
+
+    @property
+    def exit_index_width(self) -> int:
+        """Bits of an exit index; one bit, always 0, if there is one exit only."""
+        return max(1, (self.n_exits - 1).bit_length())
+
+    @property
+    def octaves(self) -> int:
+        """Octaves that a logit spans: ``2**(logit_width - fraction_bits)``."""
+        return 1 << (self.logit_width - self.fraction_bits)
+
+    @property
+    def accumulator_width(self) -> int:
+        """Bits of the sum: all of the largest addend; a sum beyond is a sticky overflow."""
+        return self.mantissa_bits + self.octaves - 1
+
+    # -- the integer exponential -----------------------------------------------------------------
+
+    @cached_property
+    def table(self) -> tuple[int, ...]:
+        """Mantissas c[0..2**F-1], each with its top bit set, non-decreasing, c[-1] <= 2 c[0]."""
+        return _mantissas(self.fraction_bits, self.mantissa_bits)
+
+    def exponential(self, x: int) -> int:
+        """Return E(x), the integer exponential of an offset logit.
+
+        0 below the range of logits and all ones above it: a negative `x` exits for no sum, one
+        beyond the range for every sum that did not overflow.
+        """
+        if x < 0:
+            return 0
+        if x >= 1 << self.logit_width:
+            return (1 << self.accumulator_width) - 1
+        return self.table[x % (1 << self.fraction_bits)] << (x >> self.fraction_bits)
+
+    # -- thresholds ------------------------------------------------------------------------------
+
+    def confidence_of_threshold(self, threshold: int) -> float:
+        """Return the effective confidence threshold ``T = 1 / (1 + 2**(-lam / 2**F))``."""
+        return float(1.0 / (1.0 + 2.0 ** (-threshold / (1 << self.fraction_bits))))
+
+    def threshold_of_confidence(
+        self, confidence: float, *, n_classes: int | None = None, sound: bool = False
+    ) -> int:
+        """Return the threshold register's value for a confidence threshold.
+
+        Parameters
+        ----------
+        confidence : float
+            T, in (1/N, 1): no softmax of N classes has a maximum below 1/N.
+        n_classes : int, optional
+            N, `n_classes` of the configuration unless given.
+        sound : bool
+            Take the smallest threshold that never exits below T, table error included
+            (``rho 2**(-lam / 2**F) <= (1-T)/T``), instead of the nearest one.
+
+        Raises
+        ------
+        ValueError
+            If `confidence` lies outside (1/N, 1) or needs a threshold beyond the register.
+        """
+        n = self.n_classes if n_classes is None else require_int(
+            "Number of classes", n_classes, 2, self.n_classes
+        )
+        if not 1 / n < confidence < 1:
+            raise ValueError(
+                f"Confidence threshold must be in (1/{n}, 1) for {n} classes, not {confidence!r}"
+            )
+        steps = 1 << self.fraction_bits
+        log_odds = steps * log2(confidence / (1 - confidence))
+        if sound:
+            # the float only proposes; the exact inequality, raised to the power 2**F, decides
+            odds = (1 - Fraction(confidence)) / Fraction(confidence)
+            threshold = floor(log_odds) - 2
+            while self.spread_power / Fraction(2) ** threshold > odds**steps:
+                threshold += 1
+        else:
+            threshold = floor(log_odds + 0.5)
+        if not self.threshold_low <= threshold <= self.threshold_high:
+            reachable = self.confidence_of_threshold(self.threshold_high)
+            raise ValueError(
+                f"Confidence threshold must be at most {reachable!r} with {self.logit_width}-bit "
+                f"logits and {self.fraction_bits} fraction bits, not {confidence!r}"
+            )
+        return threshold
+
+    # -- the certificate -------------------------------------------------------------------------
+
+    @cached_property
+    def spread_power(self) -> Fraction:
+        """Exact ``rho**(2**F)``, rho the spread max/min of ``c[r] / 2**(r / 2**F)``.
+
+        Without overflow, for every N and every input: an exit at threshold lam implies
+        ``p >= 1 / (1 + rho 2**(-lam / 2**F))``; no exit implies
+        ``p < 1 / (1 + 2**(-lam / 2**F) / rho)``.
+        """
+        steps = 1 << self.fraction_bits
+        powers = [Fraction(c**steps, 1 << r) for r, c in enumerate(self.table)]
+        return max(powers) / min(powers)
+
+    @property
+    def spread(self) -> float:
+        """Rho as a float, for display."""
+        return float(self.spread_power) ** (1 / (1 << self.fraction_bits))
+
+    # -- text ------------------------------------------------------------------------------------
+
+    def describe(self) -> dict[str, int]:
+        """Return the parameters by name, for headers and reports."""
+        return {
+            "classes": self.n_classes,
+            "logit_width": self.logit_width,
+            "fraction_bits": self.fraction_bits,
+            "mantissa_bits": self.mantissa_bits,
+            "exits": self.n_exits,
+            "tag_width": self.tag_width,
+        }
+
+
+@cache
+def _mantissas(fraction_bits: int, mantissa_bits: int) -> tuple[int, ...]:
+    """Round ``k 2**(r / 2**F)`` for the scale k whose rounded entries have the least spread.
+
+    The entries change only where ``k 2**(r / 2**F)`` crosses a half, so one k between each pair
+    of neighbouring crossings is tried.
+    """
+    steps = 1 << fraction_bits
+    growth = [2.0 ** (r / steps) for r in range(steps)]
+    low, high = 1 << (mantissa_bits - 1), (1 << mantissa_bits) - 1
+    crossings = {
+        (m + 0.5) / g for g in growth for m in range(low - 1, high + 1) if low <= (m + 0.5) / g
+    }
+    edges = sorted({float(low), *(k for k in crossings if k < 2 * low)})
+    best: tuple[float, tuple[int, ...]] | None = None
+    for left, right in zip(edges, edges[1:], strict=False):
+        k = (left + right) / 2
+        entries = tuple(min(high, ceil(k * g - 0.5)) for g in growth)
+        if entries[-1] > 2 * entries[0]:
+            continue
+        errors = [entry / g for entry, g in zip(entries, growth, strict=True)]
+        spread = max(errors) / min(errors)
+        if best is None or spread < best[0]:
+            best = (spread, entries)
+    if best is None:
+        raise AssertionError("no monotone table: the checks of DecisionConfig let one through")
+    return best[1]

@@ -1,0 +1,1 @@
+"""The host side: devices, pipelines, results and the command line."""

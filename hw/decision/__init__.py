@@ -1,0 +1,12 @@
+"""The exit decision unit: logits in, one a cycle; decisions out, without a bubble.
+
+::
+
+    i ──> RunningMaximum ──x──> Exponential ──addend──> Accumulator ──sum──> LogOdds ──> o
+          compare, keep          table, shift            add, compare         score
+"""
+
+from .payload import Decision, LogitBeat
+from .unit import DecisionUnit
+
+__all__ = ["Decision", "DecisionUnit", "LogitBeat"]

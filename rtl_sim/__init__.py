@@ -1,0 +1,1 @@
+"""Simulation of the generated Verilog: cocotb benches and the fast emulator."""
