@@ -50,7 +50,7 @@ class Exponential(wiring.Component):
         config = self._config
 
         x = Signal(config.logit_width)
-        mantissa = Signal(config.mantissa_bits)
+        mantissa = Signal(config.accumulator_width)
         shifted = Signal(config.accumulator_width)
         m.d.comb += x.eq(self.operand.x)
         with m.Switch(x[: config.fraction_bits]):
@@ -59,16 +59,12 @@ class Exponential(wiring.Component):
                     m.d.comb += mantissa.eq(entry)
         m.d.comb += shifted.eq(mantissa << x[config.fraction_bits :])
 
-        below = Signal()
-        beyond = Signal()
-        m.d.comb += [
-            below.eq(self.operand.x < 0),
-            beyond.eq(self.operand.x >= 1 << config.logit_width),
-        ]
+        below = self.operand.x[-1]
+        beyond = self.operand.x[-2] & ~below
         m.d.sync += self.addend.closing.eq(self.operand.closing)
-        with m.If(self.operand.empty | (self.operand.closing & beyond)):
+        with m.If(self.operand.empty | beyond):
             m.d.sync += self.addend.value.eq(0)
-        with m.Elif(self.operand.closing & below):
+        with m.Elif(below):
             m.d.sync += self.addend.value.eq(~0)
         with m.Else():
             m.d.sync += self.addend.value.eq(Mux(self.operand.closing, ~shifted, shifted))

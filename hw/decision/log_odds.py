@@ -63,7 +63,7 @@ class LogOdds(wiring.Component):
 
         mantissa = Signal(data.StructLayout({"value": bits, "sticky": 1}))
         octave_normalized = Signal.like(octave)
-        maximum = Signal.like(self.maximum)
+        maximum = Signal(config.threshold_format.width)
         overflow = Signal()
         m.d.sync += [
             mantissa.value.eq(window),
@@ -74,17 +74,28 @@ class LogOdds(wiring.Component):
         ]
 
         # entries below the mantissa; an equal entry is below it too if ones were shifted out
-        rank = Signal(range(len(config.table) + 1))
+        width = config.threshold_format.width
+        rank = Signal(width)
         with m.Switch(mantissa.value):
             for value in range(1 << (bits - 1), 1 << bits):
                 with m.Case(value):
                     below = sum(entry < value for entry in config.table)
                     up_to = sum(entry <= value for entry in config.table)
                     m.d.comb += rank.eq(Mux(mantissa.sticky, up_to, below))
+            with m.Default():
+                m.d.comb += rank.eq(0)  # before the first vector only: no leading one
 
+        # the difference fits the score; only bits above it are lost
+        base = Signal(width)
+        x = Signal(width)
+        difference = Signal(width)
+        m.d.comb += [
+            base.eq(octave_normalized << config.fraction_bits),
+            x.eq(base + rank),
+            difference.eq(maximum - x),
+        ]
         with m.If(overflow):
             m.d.sync += self.score.eq(config.threshold_format.low)
         with m.Else():
-            x = (octave_normalized << config.fraction_bits) + rank
-            m.d.sync += self.score.eq(maximum - x)
+            m.d.sync += self.score.eq(difference)
         return m

@@ -85,7 +85,8 @@ class RunningMaximum(wiring.Component):
                 "beat": In(LogitBeat(config)),
                 "valid": In(1),
                 "thresholds": In(signed(config.threshold_format.width)).array(config.n_exits),
-                "operand": Out(Operand(config)),
+                # out of reset there is nothing to add either
+                "operand": Out(Operand(config), init={"empty": 1}),
                 "winner": Out(Winner(config)),
             }
         )

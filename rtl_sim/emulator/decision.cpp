@@ -1,0 +1,123 @@
+// Drives the Verilated decision unit: whole arrays of logit vectors in, decisions out.
+//
+// THRESHOLD_PORTS is PORT(0) PORT(1) ...: one for each exit of the unit.
+
+#include <cstdint>
+
+#include "Model.h"
+#include "verilated.h"
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+constexpr int64_t WATCHDOG_CYCLES = 10000;  // without a decision: the unit hangs
+
+class Unit {
+public:
+    Unit() : model(&context) {
+        context.commandArgs(0, static_cast<const char**>(nullptr));
+        model.clk = 0;
+        model.i_valid = 0;
+        model.o_ready = 0;
+        model.rst = 1;
+        tick();
+        model.rst = 0;
+        model.eval();
+    }
+
+    // One rising edge. Inputs are set before; outputs read after are those of the next cycle.
+    void tick() {
+        model.clk = 1;
+        model.eval();
+        model.clk = 0;
+        model.eval();
+    }
+
+    VerilatedContext context;
+    Model model;
+};
+
+// xorshift: stalls that a seed repeats on any machine
+class Random {
+public:
+    explicit Random(uint64_t seed) : state(seed * 2 + 1) {}
+    bool below(uint32_t per_256) {
+        if (per_256 == 0) return false;
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        return ((state >> 24) & 255) < per_256;
+    }
+
+private:
+    uint64_t state;
+};
+
+}  // namespace
+
+EXPORT void* offramp_create() { return new Unit; }
+
+EXPORT void offramp_destroy(void* unit) { delete static_cast<Unit*>(unit); }
+
+EXPORT int offramp_set_threshold(void* handle, int32_t exit_index, int32_t threshold) {
+    Model& model = static_cast<Unit*>(handle)->model;
+    switch (exit_index) {
+#define PORT(k) case k: model.threshold_##k = threshold & THRESHOLD_MASK; return 0;
+        THRESHOLD_PORTS
+#undef PORT
+        default: return -1;
+    }
+}
+
+// Decide n vectors of `length` logits. Idle input cycles and stalled output cycles come at the given
+// rates in 256. Returns the cycles from the first beat to the last decision, -1 if the unit hangs.
+EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, int32_t length,
+                              const uint8_t* exit_index, uint32_t idle, uint32_t stall,
+                              uint64_t seed, uint8_t* exit, int32_t* label, int32_t* score,
+                              uint8_t* exit_index_out, uint32_t* tag) {
+    Unit& unit = *static_cast<Unit*>(handle);
+    Model& model = unit.model;
+    Random random(seed);
+    int64_t sent = 0, received = 0, cycles = 0, silent = 0;
+    int32_t position = 0;
+    bool offered = false;
+    while (received < n) {
+        // a beat once offered stays until it is taken
+        offered = offered || (sent < n && !random.below(idle));
+        model.i_valid = offered;
+        if (offered) {
+            model.i_logit = logits[sent * length + position] & LOGIT_MASK;
+            model.i_last = position == length - 1;
+            model.i_exit_index = exit_index[sent];
+            model.i_tag = sent & TAG_MASK;
+        }
+        model.o_ready = !random.below(stall);
+        model.eval();
+        const bool taken = offered && model.i_ready;
+        const bool given = model.o_valid && model.o_ready;
+        if (given) {
+            exit[received] = model.o_exit;
+            label[received] = model.o_label;
+            score[received] = static_cast<int32_t>(model.o_score << (32 - SCORE_WIDTH)) >>
+                              (32 - SCORE_WIDTH);
+            exit_index_out[received] = model.o_exit_index;
+            tag[received] = model.o_tag;
+            ++received;
+        }
+        silent = given ? 0 : silent + 1;
+        if (silent > WATCHDOG_CYCLES + 256 * static_cast<int64_t>(length)) return -1;
+        unit.tick();
+        ++cycles;
+        if (taken) {
+            offered = false;
+            if (++position == length) {
+                position = 0;
+                ++sent;
+            }
+        }
+    }
+    model.i_valid = 0;
+    model.o_ready = 0;
+    return cycles;
+}

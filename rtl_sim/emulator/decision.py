@@ -1,0 +1,144 @@
+"""The decision unit's RTL behind a batch call."""
+
+import ctypes
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ...golden.decision import Decisions, Logits, check_logits, check_threshold
+from ...golden.spec.decision import DecisionConfig
+from ...hw.decision.delivery import MODULE_NAME, decision_verilog
+from .build import build_library
+
+_DRIVER = Path(__file__).with_suffix(".cpp")
+
+
+class EmulationError(Exception):
+    """The RTL did not answer as a stream must."""
+
+
+class DecisionEmulator:
+    """The Verilated decision unit of one configuration.
+
+    The first use of a configuration compiles it (a few seconds); later ones load it from the
+    cache.
+
+    Parameters
+    ----------
+    config : DecisionConfig
+    verilog : str, optional
+        Another design with the same ports, for tests that break it on purpose.
+
+    Attributes
+    ----------
+    cycles : int
+        Clock cycles spent deciding since the start.
+    """
+
+    def __init__(self, config: DecisionConfig, verilog: str | None = None):
+        self.config = config
+        self.cycles = 0
+        defines = {
+            "THRESHOLD_PORTS": " ".join(f"PORT({k})" for k in range(config.n_exits)),
+            "THRESHOLD_MASK": f"{(1 << config.threshold_format.width) - 1}",
+            "SCORE_WIDTH": f"{config.threshold_format.width}",
+            "LOGIT_MASK": f"{(1 << config.logit_width) - 1}",
+            "TAG_MASK": f"{(1 << config.tag_width) - 1}u",
+        }
+        text = decision_verilog(config) if verilog is None else verilog
+        library = ctypes.CDLL(str(build_library(text, MODULE_NAME, _DRIVER, defines)))
+        pointer = ctypes.c_void_p
+        library.offramp_create.restype = pointer
+        library.offramp_destroy.argtypes = [pointer]
+        library.offramp_set_threshold.argtypes = [pointer, ctypes.c_int32, ctypes.c_int32]
+        library.offramp_decide.argtypes = [
+            pointer, pointer, ctypes.c_int64, ctypes.c_int32, pointer, ctypes.c_uint32,
+            ctypes.c_uint32, ctypes.c_uint64, pointer, pointer, pointer, pointer, pointer,
+        ]  # fmt: skip
+        library.offramp_decide.restype = ctypes.c_int64
+        self._library = library
+        self._unit: int | None = library.offramp_create()
+
+    def set_threshold(self, exit_index: int, threshold: int) -> None:
+        """Set the threshold of an exit, in logit LSBs; it holds for the vectors decided after."""
+        check_threshold(self.config, threshold)
+        if self._library.offramp_set_threshold(self._handle(), exit_index, threshold):
+            raise ValueError(
+                f"Exit index must be in 0..{self.config.n_exits - 1}, not {exit_index!r}"
+            )
+
+    def decide(
+        self,
+        logits: Logits,
+        exit_index: int | npt.NDArray[np.integer] = 0,
+        *,
+        idle: int = 0,
+        stall: int = 0,
+        seed: int = 0,
+    ) -> Decisions:
+        """Stream vectors through the RTL.
+
+        Parameters
+        ----------
+        logits : integer [n, N]
+        exit_index : int or integer [n]
+            The exit of all vectors, or of each.
+        idle, stall : int
+            Cycles in 256 without an input beat, and without the output being ready.
+        seed : int
+            Of these stalls.
+
+        Raises
+        ------
+        EmulationError
+            The unit hangs, or its decisions come out of order or under another exit.
+        """
+        values = np.ascontiguousarray(check_logits(self.config, logits), dtype=np.int16)
+        n, length = values.shape
+        exits = np.ascontiguousarray(np.broadcast_to(exit_index, n), dtype=np.uint8)
+        if n and not (exits.min() >= 0 and exits.max() < self.config.n_exits):
+            raise ValueError(
+                f"Exit index must be in 0..{self.config.n_exits - 1}, not {int(exits.max())}"
+            )
+        taken = np.empty(n, np.uint8)
+        label = np.empty(n, np.int32)
+        score = np.empty(n, np.int32)
+        exits_out = np.empty(n, np.uint8)
+        tag = np.empty(n, np.uint32)
+        cycles = self._library.offramp_decide(
+            self._handle(), values.ctypes.data, n, length, exits.ctypes.data, idle, stall, seed,
+            taken.ctypes.data, label.ctypes.data, score.ctypes.data, exits_out.ctypes.data,
+            tag.ctypes.data,
+        )  # fmt: skip
+        if cycles < 0:
+            raise EmulationError("Decision unit must answer every vector, but it hangs")
+        self.cycles += cycles
+        expected_tag = np.arange(n) & ((1 << self.config.tag_width) - 1)
+        if not (np.array_equal(tag, expected_tag) and np.array_equal(exits_out, exits)):
+            raise EmulationError("Decisions must come in the order of the vectors, but do not")
+        return Decisions(taken.astype(bool), label.astype(np.int64), score.astype(np.int64))
+
+    def close(self) -> None:
+        """Free the model; a second call does nothing."""
+        if self._unit is not None:
+            self._library.offramp_destroy(self._unit)
+            self._unit = None
+
+    def _handle(self) -> int:
+        if self._unit is None:
+            raise EmulationError("Emulator must be open, but it was closed")
+        return self._unit
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
