@@ -1,0 +1,41 @@
+# Each target installs what it needs into .venv first; nothing outside it but a C++ compiler, make
+# and perl is used.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := fpga golden host hw rtl_sim
+
+export AMARANTH_USE_YOSYS := builtin
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/offramp demo -o out/demo
+
+test: lint
+	$(BIN)/pytest -n 2 --dist worksteal
+
+lint: $(VENV)/installed build/mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy -p offramp.golden -p offramp.host -p offramp.fpga -p offramp.rtl_sim
+
+bench: $(VENV)/installed
+	$(BIN)/offramp bench emulator
+
+# mypy finds the packages under their import names
+build/mypy: Makefile
+	mkdir -p build/mypy/offramp
+	for package in $(PACKAGES); do ln -sfn ../../../$$package build/mypy/offramp/$$package; done
+	touch $@
+
+# torch first and pinned: a range would take a build with several gigabytes of CUDA
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .[dev]
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist out

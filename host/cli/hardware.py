@@ -1,0 +1,163 @@
+"""Sub-commands about the RTL: verilog, sim, synth."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ...golden.files import replacing
+from ...golden.spec.decision import DecisionConfig
+from .output import json_option, messages, output_folder, progress_bar, report, report_rows
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OPTIONS = (
+    ("--classes", "n_classes", "Largest number of classes, 2 to 1024."),
+    ("--logit-width", "logit_width", "Bits of a logit, 4 to 16."),
+    ("--fraction-bits", "fraction_bits", "F: a logit LSB is 2^-F octaves, 2 to 6."),
+    ("--mantissa-bits", "mantissa_bits", "Bits of the exponential table, 4 to 10."),
+    ("--exits", "n_exits", "Exits with a threshold of their own, 1 to 16."),
+    ("--tag-width", "tag_width", "Bits of the sample tag, 1 to 32."),
+)
+
+
+def config_options(function: Function) -> Function:
+    """Add an option for each parameter of `DecisionConfig`, under the parameter's name."""
+    default = DecisionConfig()
+    for option, name, text in reversed(_OPTIONS):
+        function = click.option(
+            option, name, type=int, default=getattr(default, name), show_default=True, help=text
+        )(function)
+    return function
+
+
+@click.group()
+def verilog() -> None:
+    """Write Verilog for an accelerator of your own.
+
+    \b
+    Example: offramp verilog decision --classes 10 -o out/
+    """
+
+
+@verilog.command("decision")
+@config_options
+@click.option("-o", "--output", required=True, help="Folder for offramp_decision.v.")
+@json_option
+def verilog_decision(output: str, as_json: bool, **parameters: int) -> None:
+    """Write the exit decision unit.
+
+    \b
+    Example: offramp verilog decision --classes 10 --fraction-bits 3 -o out/
+    """
+    from ...hw.decision import DecisionUnit
+    from ...hw.decision.delivery import MODULE_NAME, decision_verilog
+
+    config = DecisionConfig(**parameters)
+    path = output_folder(output) / f"{MODULE_NAME}.v"
+    with replacing(path) as temporary:
+        temporary.write_text(decision_verilog(config))
+    values = {
+        "module": MODULE_NAME,
+        **config.describe(),
+        "latency_cycles": DecisionUnit(config).latency,
+        "softmax_spread": config.spread,
+    }
+    report(values, as_json=as_json, title="Exit decision unit", result=path)
+
+
+@click.group()
+def sim() -> None:
+    """Run cocotb benches on the generated Verilog.
+
+    \b
+    Example: offramp sim decision
+    """
+
+
+@sim.command("decision")
+@config_options
+@click.option(
+    "--simulator",
+    "simulators",
+    multiple=True,
+    help="verilator or icarus; all that are installed without it.",
+)
+@click.option(
+    "-o",
+    "--output",
+    default="out/sim",
+    show_default=True,
+    help="Folder for builds, logs and waveforms.",
+)
+@click.option("--waves", is_flag=True, help="Record waveforms.")
+@json_option
+def sim_decision(
+    output: str, simulators: tuple[str, ...], waves: bool, as_json: bool, **parameters: int
+) -> None:
+    """Compare the exit decision unit with the golden model, cycle by cycle.
+
+    \b
+    Example: offramp sim decision --simulator verilator --classes 10
+    """
+    from ...rtl_sim.decision_bench import run_decision_bench
+
+    config = DecisionConfig(**parameters)
+    folder = output_folder(output)
+    with messages.status("Simulating"):
+        results = run_decision_bench(
+            config, list(simulators) or None, work=folder, waves=waves
+        )
+    if as_json:
+        report({"results": [result.as_dict() for result in results]}, as_json=True, result=folder)
+        return
+    rows = [(r.simulator, r.passed, f"{r.seconds:.1f} s") for r in results]
+    report_rows("Decision unit against the golden model", ("simulator", "passed", "time"), rows)
+    report({}, as_json=False, result=folder)
+
+
+@click.group()
+def synth() -> None:
+    """Synthesize, place and route with the open toolchain.
+
+    \b
+    Example: offramp synth decision --device up5k
+    """
+
+
+@synth.command("decision")
+@config_options
+@click.option("--device", required=True, help="ecp5-25k, up5k or hx8k.")
+@click.option("--seed", "seeds", type=int, multiple=True, default=(1,), show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    default="out/synth",
+    show_default=True,
+    help="Folder for netlist, log and report.",
+)
+@json_option
+def synth_decision(
+    output: str, device: str, seeds: tuple[int, ...], as_json: bool, **parameters: int
+) -> None:
+    """Report LUTs, flip-flops, DSPs, block RAM and Fmax of the exit decision unit.
+
+    The best seed of those given counts.
+
+    \b
+    Example: offramp synth decision --device ecp5-25k --fraction-bits 4 --seed 1 --seed 2
+    """
+    from ...fpga.synth import synthesize
+    from ...hw.decision.delivery import MODULE_NAME, decision_verilog
+
+    config = DecisionConfig(**parameters)
+    folder = output_folder(output)
+    text = decision_verilog(config)
+    reports = []
+    with progress_bar("Synthesizing", len(seeds)) as bar:
+        for done, seed in enumerate(seeds):
+            bar.show(done, f"{device}, seed {seed}")
+            reports.append(synthesize(text, MODULE_NAME, device, seed=seed, out=folder))
+    best = max(reports, key=lambda result: result.fmax_mhz)
+    report(best.as_dict(), as_json=as_json, title=f"Decision unit on {device}", result=folder)
