@@ -1,23 +1,15 @@
 """Compile Verilog and a C++ driver into a shared library, once for each content."""
 
-import hashlib
 import os
 import subprocess
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
-import platformdirs
-
+from ..cache import cache_folder, content_key
 from ..verilator import ToolError, require_tool, tool_environment, verilator_root
 
-COMPILER_OPTIONS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=hidden")
-
-
-def cache_folder() -> Path:
-    """Return where compiled emulators are kept, OFFRAMP_CACHE if it is set."""
-    named = os.environ.get("OFFRAMP_CACHE")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("offramp"))
+COMPILER_OPTIONS = ("-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden")
+RUNTIME_SOURCES = ("verilated.cpp", "verilated_threads.cpp")
 
 
 def build_library(verilog: str, top: str, driver: Path, defines: dict[str, str]) -> Path:
@@ -39,19 +31,19 @@ def build_library(verilog: str, top: str, driver: Path, defines: dict[str, str])
     ToolError
         A tool is missing or fails; the log is kept and named.
     """
-    source = driver.read_text()
-    content = [verilog, top, source, repr(sorted(defines.items())), repr(COMPILER_OPTIONS)]
-    key = hashlib.sha256("\0".join([*content, version("verilator")]).encode()).hexdigest()[:20]
+    key = content_key(
+        verilog, top, driver.read_text(), repr(sorted(defines.items())), repr(COMPILER_OPTIONS)
+    )
     folder = cache_folder()
     library = folder / f"{top}-{key}.so"
     if library.exists():
         return library
-    folder.mkdir(parents=True, exist_ok=True)
     compiler = require_tool("g++", "Debian package g++")
     require_tool("perl", "Debian package perl")
+    runtime = _runtime_objects(compiler)
+    log = folder / f"{top}-{key}.log"
     with tempfile.TemporaryDirectory(dir=folder, prefix="build-") as name:
         work = Path(name)
-        log = folder / f"{top}-{key}.log"
         (work / f"{top}.v").write_text(verilog)
         _call(
             [str(verilator_root() / "bin" / "verilator"), "--cc", "-O3", "--x-assign", "fast",
@@ -59,19 +51,41 @@ def build_library(verilog: str, top: str, driver: Path, defines: dict[str, str])
              "--Mdir", "model", f"{top}.v"],
             work, log,
         )  # fmt: skip
-        include = verilator_root() / "include"
-        runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
-        models = sorted((work / "model").glob("*.cpp"))
+        # one translation unit: Verilator's headers are read once, and the driver inlines the model
+        parts = [*sorted((work / "model").glob("*.cpp")), driver]
+        (work / "library.cpp").write_text("".join(f'#include "{part}"\n' for part in parts))
         _call(
-            [compiler, *COMPILER_OPTIONS, f"-I{include}", f"-I{include / 'vltstd'}", "-Imodel",
+            [compiler, *COMPILER_OPTIONS, *_include_options(), "-Imodel",
              *(f"-D{symbol}={value}" for symbol, value in sorted(defines.items())),
-             str(driver), *map(str, models), *map(str, runtime), "-o", "library.so"],
+             "-shared", "library.cpp", *map(str, runtime), "-o", "library.so"],
             work, log,
         )  # fmt: skip
-        log.unlink(missing_ok=True)
         # moved, so that a second process never loads half a library
         os.replace(work / "library.so", library)
     return library
+
+
+def _runtime_objects(compiler: str) -> list[Path]:
+    """Return Verilator's own runtime as objects: the longest part, the same for all designs."""
+    key = content_key(compiler, repr(COMPILER_OPTIONS))
+    objects = []
+    for source in RUNTIME_SOURCES:
+        target = cache_folder() / f"{Path(source).stem}-{key}.o"
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="build-") as name:
+                _call(
+                    [compiler, *COMPILER_OPTIONS, *_include_options(), "-c",
+                     str(verilator_root() / "include" / source), "-o", "runtime.o"],
+                    Path(name), target.with_suffix(".log"),
+                )  # fmt: skip
+                os.replace(Path(name) / "runtime.o", target)
+        objects.append(target)
+    return objects
+
+
+def _include_options() -> list[str]:
+    include = verilator_root() / "include"
+    return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
 def _call(command: list[str], folder: Path, log: Path) -> None:
@@ -81,5 +95,4 @@ def _call(command: list[str], folder: Path, log: Path) -> None:
     if done.returncode:
         log.write_text(f"{command}\n{done.stdout}{done.stderr}")
         raise ToolError(f"Tool {Path(command[0]).name} must succeed, see {log}")
-
-
+    log.unlink(missing_ok=True)

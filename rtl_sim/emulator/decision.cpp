@@ -17,20 +17,23 @@ class Unit {
 public:
     Unit() : model(&context) {
         context.commandArgs(0, static_cast<const char**>(nullptr));
-        model.clk = 0;
         model.i_valid = 0;
         model.o_ready = 0;
         model.rst = 1;
-        tick();
+        settle();
+        rise();
         model.rst = 0;
+    }
+
+    // Inputs are set before; outputs read after are those of this cycle. The falling edge, on which
+    // nothing happens, comes with it: one evaluation less.
+    void settle() {
+        model.clk = 0;
         model.eval();
     }
 
-    // One rising edge. Inputs are set before; outputs read after are those of the next cycle.
-    void tick() {
+    void rise() {
         model.clk = 1;
-        model.eval();
-        model.clk = 0;
         model.eval();
     }
 
@@ -93,7 +96,7 @@ EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, in
             model.i_tag = sent & TAG_MASK;
         }
         model.o_ready = !random.below(stall);
-        model.eval();
+        unit.settle();
         const bool taken = offered && model.i_ready;
         const bool given = model.o_valid && model.o_ready;
         if (given) {
@@ -107,7 +110,7 @@ EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, in
         }
         silent = given ? 0 : silent + 1;
         if (silent > WATCHDOG_CYCLES + 256 * static_cast<int64_t>(length)) return -1;
-        unit.tick();
+        unit.rise();
         ++cycles;
         if (taken) {
             offered = false;
