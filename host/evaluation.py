@@ -4,23 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..golden.calibrate import ExitFigures, sweep_thresholds
 from ..golden.data import Dataset
-from ..golden.decision import decide_float, log_odds_score
+from ..golden.decision import decide_float
 from ..golden.network import IntegerNetwork
 from .devices import Device, GoldenDevice
 from .pipeline import run, set_thresholds
 from .results import Results
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """Accuracy and cost with one confidence threshold at all early exits."""
-
-    confidence: float
-    accuracy: float
-    mean_macs: float
+from .workflow import calibration_config, scores_and_predictions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +35,8 @@ class Evaluation:
         runs differ.
     agreement_with_float : float
         Share of decisions at early exits that float64 softmax takes alike.
-    curve : list of CurvePoint
-        By falling confidence; from the integer scores.
+    curve : list of ExitFigures
+        With one threshold at all early exits, lowest first; from the integer scores.
     """
 
     results: Results
@@ -54,7 +46,7 @@ class Evaluation:
     decisions: int
     decisions_that_differ: int
     agreement_with_float: float
-    curve: list[CurvePoint]
+    curve: list[ExitFigures]
 
     @property
     def macs_saved(self) -> float:
@@ -102,41 +94,18 @@ def evaluate(network: IntegerNetwork, device: Device, dataset: Dataset) -> Evalu
             by_float = decide_float(device.config, logits, threshold)
             agreeing += int(np.count_nonzero(decisions.exit == by_float))
 
-    labels = np.stack([logits.argmax(axis=1) for logits in all_logits])
-    scores = np.stack([log_odds_score(device.config, logits) for logits in all_logits])
+    scores, predictions = scores_and_predictions(device.config, all_logits)
     early = len(dataset) * (network.n_exits - 1)
     return Evaluation(
         results=results,
-        accuracy_without_exits=float(np.mean(labels[-1] == dataset.labels)),
+        accuracy_without_exits=float(np.mean(predictions[:, -1] == dataset.labels)),
         accuracy_with_exits=results.accuracy(dataset.labels),
         macs_without_exits=network.macs_total,
         decisions=len(dataset) * network.n_exits,
         decisions_that_differ=differing,
         agreement_with_float=agreeing / early if early else 1.0,
-        curve=_curve(network, device, labels, scores, dataset.labels),
+        curve=sweep_thresholds(
+            calibration_config(device.config), scores, predictions, dataset.labels,
+            network.macs_at_exit,
+        ),
     )
-
-
-def _curve(
-    network: IntegerNetwork,
-    device: Device,
-    labels: npt.NDArray[np.integer],
-    scores: npt.NDArray[np.integer],
-    true_labels: npt.NDArray[np.integer],
-) -> list[CurvePoint]:
-    macs = np.asarray(network.macs_at_exit)
-    images = np.arange(len(true_labels))
-    points = []
-    step = max(1, (1 << network.fraction_bits) // 4)
-    for threshold in range(device.config.threshold_high, 0, -step):
-        leaves = scores >= threshold
-        leaves[-1] = True  # the final classifier takes what is left
-        exit_index = leaves.argmax(axis=0)
-        points.append(
-            CurvePoint(
-                confidence=device.config.confidence_of_threshold(threshold),
-                accuracy=float(np.mean(labels[exit_index, images] == true_labels)),
-                mean_macs=float(macs[exit_index].mean()),
-            )
-        )
-    return points

@@ -14,11 +14,13 @@ from matplotlib.figure import Figure
 
 from ..golden.data import Dataset
 from ..golden.files import replacing
+from ..golden.spec.decision import DecisionConfig
 from .evaluation import Evaluation
 
 INK, PALE, ACCENT, WRONG = "#1b2a3a", "#c8d3de", "#0b7a75", "#d1495b"
 EXIT_COLOURS = ("#0b7a75", "#6aa84f", "#e9a23b", "#8d6a9f", "#4f6d8f")
 IMAGES_SHOWN = 12
+CONFIDENCES_MARKED = (0.99, 0.9, 0.7, 0.5)
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b2a3a; max-width: 60rem; margin: 2rem auto;
@@ -36,6 +38,7 @@ def write_report(
     path: str | Path,
     evaluation: Evaluation,
     dataset: Dataset,
+    config: DecisionConfig,
     figures: Mapping[str, str],
     provenance: Mapping[str, str],
 ) -> None:
@@ -48,6 +51,8 @@ def write_report(
     evaluation : Evaluation
     dataset : Dataset
         The images that were run, in order.
+    config : DecisionConfig
+        Of the unit that decided.
     figures : mapping
         The table: name to value, as text.
     provenance : mapping
@@ -62,7 +67,7 @@ def write_report(
         f"{evaluation.accuracy_without_exits:.2%} without."
     )
     sections = [
-        ("Accuracy against cost", _curve_figure(evaluation)),
+        ("Accuracy against cost", _curve_figure(evaluation, config)),
         ("Where images leave", _exits_figure(evaluation, dataset)),
         ("Images that left early, and late", _images_figure(evaluation, dataset)),
     ]
@@ -94,16 +99,17 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _curve_figure(evaluation: Evaluation) -> Figure:
+def _curve_figure(evaluation: Evaluation, config: DecisionConfig) -> Figure:
     figure, axes = _axes(8, 4)
     curve = evaluation.curve
     macs = [point.mean_macs for point in curve]
     accuracy = [100 * point.accuracy for point in curve]
     axes.plot(macs, accuracy, color=ACCENT, zorder=2, label="one threshold at all exits")
-    for wanted in (0.99, 0.9, 0.7, 0.5):
-        point = min(curve, key=lambda candidate: abs(candidate.confidence - wanted))
+    for wanted in CONFIDENCES_MARKED:
+        threshold = config.threshold_of_confidence(wanted)
+        point = min(curve, key=lambda figures: abs(figures.thresholds[0] - threshold))
         axes.annotate(
-            f"T = {point.confidence:.2f}",
+            f"T = {wanted}",
             (point.mean_macs, 100 * point.accuracy),
             textcoords="offset points",
             xytext=(8, -12),

@@ -63,10 +63,11 @@ def report(
         complete = dict(values) if result is None else {**values, "result": str(result)}
         print(json.dumps(complete, indent=2))
         return
-    table = Table(title=title or None, show_header=False, title_justify="left")
-    for key, value in values.items():
-        table.add_row(key.replace("_", " "), show(value))
-    figures.print(table)
+    if values:
+        table = Table(title=title or None, show_header=False, title_justify="left")
+        for key, value in values.items():
+            table.add_row(key.replace("_", " "), show(value))
+        figures.print(table)
     if result is not None:
         figures.print(f"Result: {result}", soft_wrap=True)
 

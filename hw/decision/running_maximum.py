@@ -123,11 +123,12 @@ class RunningMaximum(wiring.Component):
             with m.If(first | larger):
                 m.d.sync += [best.maximum.eq(logit), best.label.eq(index)]
 
-        m.d.comb += threshold.eq(self.thresholds[0])
         with m.Switch(best.exit_index):
             for exit_index in range(1, config.n_exits):
                 with m.Case(exit_index):
                     m.d.comb += threshold.eq(self.thresholds[exit_index])
+            with m.Default():
+                m.d.comb += threshold.eq(self.thresholds[0])
 
         m.d.sync += [
             self.operand.closing.eq(closing),

@@ -1,0 +1,190 @@
+"""Sub-commands about networks: train, quantize, calibrate, run."""
+
+from pathlib import Path
+
+import click
+
+from ...golden.network_file import load_network, save_network
+from ...golden.train import EpochReport
+from ..devices import DEVICES, open_device
+from ..pipeline import run as run_pipeline
+from ..pipeline import set_thresholds, unit_config
+from ..workflow import (
+    calibrate_network,
+    load_splits,
+    quantize_checkpoint,
+    splits_of_network,
+    train_network,
+)
+from .output import Bar, data_dir_option, json_option, output_file, progress_bar, report
+
+EPOCHS = 60
+
+
+def show_epoch(bar: Bar, epoch: EpochReport) -> None:
+    """Show loss and accuracy of an epoch behind its bar."""
+    accuracies = " ".join(f"{accuracy:.1%}" for accuracy in epoch.accuracies)
+    bar.show(epoch.epoch, f"loss {epoch.loss:.3f}  exits {accuracies}")
+
+
+@click.command()
+@click.option("--data", default="digits", show_default=True, help="Name of the data set.")
+@data_dir_option
+@click.option("--seed", default=0, show_default=True, help="Of weights and augmentation.")
+@click.option("--split-seed", default=0, show_default=True, help="Of train, calibration, test.")
+@click.option("--epochs", default=EPOCHS, show_default=True)
+@click.option("-o", "--output", required=True, help="Checkpoint to write, or to go on from.")
+@json_option
+def train(
+    data: str,
+    data_dir: Path | None,
+    seed: int,
+    split_seed: int,
+    epochs: int,
+    output: str,
+    as_json: bool,
+) -> None:
+    """Train a network with all its exits jointly.
+
+    The checkpoint is rewritten after each epoch: after Ctrl-C the same command goes on.
+
+    \b
+    Example: offramp train --seed 0 -o out/digits.checkpoint
+    """
+    path = output_file(output)
+    splits = load_splits(data, data_dir, split_seed)
+    last: list[EpochReport] = []
+    with progress_bar("Training", epochs, quiet=as_json) as bar:
+
+        def progress(epoch: EpochReport) -> None:
+            last[:] = [epoch]
+            show_epoch(bar, epoch)
+
+        train_network(splits, path, seed=seed, epochs=epochs, progress=progress)
+    values = {"data_set": data, "images": len(splits.train), "seed": seed, "epochs": epochs}
+    if last:
+        values |= {"loss": last[0].loss, "train_accuracy_per_exit": list(last[0].accuracies)}
+    report(values, as_json=as_json, title="Trained", result=path)
+
+
+@click.command()
+@click.argument("checkpoint")
+@data_dir_option
+@click.option("--fraction-bits", default=3, show_default=True, help="A logit LSB is 2^-F octaves.")
+@click.option("-o", "--output", required=True, help="Network file to write.")
+@json_option
+def quantize(
+    checkpoint: str, data_dir: Path | None, fraction_bits: int, output: str, as_json: bool
+) -> None:
+    """Make the integer network of a trained one.
+
+    \b
+    Example: offramp quantize out/digits.checkpoint -o out/digits.safetensors
+    """
+    path = output_file(output)
+    network = quantize_checkpoint(checkpoint, data_dir, fraction_bits=fraction_bits)
+    save_network(network, path)
+    values = {
+        "network": network.name,
+        "macs_without_exits": network.macs_total,
+        "macs_at_exit": list(network.macs_at_exit),
+        "temperatures": list(network.temperatures),
+    }
+    report(values, as_json=as_json, title="Quantized", result=path)
+
+
+@click.command()
+@click.argument("network")
+@data_dir_option
+@click.option(
+    "--max-loss",
+    default=0.5,
+    show_default=True,
+    help="Points of accuracy that exits may cost on the calibration split.",
+)
+@click.option("-o", "--output", help="Network file to write; the same one without it.")
+@json_option
+def calibrate(
+    network: str, data_dir: Path | None, max_loss: float, output: str | None, as_json: bool
+) -> None:
+    """Choose the thresholds of the early exits on the calibration split.
+
+    \b
+    Example: offramp calibrate out/digits.safetensors --max-loss 0.5
+    """
+    path = output_file(output or network)
+    loaded = load_network(network)
+    calibrated, figures = calibrate_network(
+        loaded, splits_of_network(loaded, data_dir), max_loss
+    )
+    save_network(calibrated, path)
+    config = unit_config(loaded)
+    values = {
+        "thresholds": list(figures.thresholds),
+        "confidences": [config.confidence_of_threshold(t) for t in figures.thresholds],
+        "calibration_images": figures.n,
+        "calibration_accuracy_without_exits": figures.accuracy_without_exits,
+        "calibration_accuracy_with_exits": figures.accuracy,
+        "calibration_exit_shares": list(figures.exit_shares),
+        "calibration_mean_macs": figures.mean_macs,
+    }
+    report(values, as_json=as_json, title="Calibrated", result=path)
+
+
+@click.command()
+@click.argument("network")
+@data_dir_option
+@click.option("--device", default="emulator", show_default=True, help=" or ".join(DEVICES) + ".")
+@click.option(
+    "--split",
+    default="test",
+    show_default=True,
+    type=click.Choice(["train", "calibration", "test"]),
+)
+@click.option(
+    "--threshold",
+    type=float,
+    help="Confidence in (1/N, 1) for all early exits, instead of the calibrated ones.",
+)
+@click.option("-o", "--output", help="CSV file for label, exit, score and MACs of each image.")
+@json_option
+def run(
+    network: str,
+    data_dir: Path | None,
+    device: str,
+    split: str,
+    threshold: float | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    """Classify a split with early exit, deciding on a device.
+
+    \b
+    Example: offramp run out/digits.safetensors --device emulator -o out/results.csv
+    """
+    path = None if output is None else output_file(output)
+    loaded = load_network(network)
+    config = unit_config(loaded)
+    if threshold is not None:
+        register = config.threshold_of_confidence(threshold)
+        loaded = loaded.with_thresholds([register] * (loaded.n_exits - 1))
+    dataset = getattr(splits_of_network(loaded, data_dir), split)
+    with open_device(device, config) as unit:
+        set_thresholds(loaded, unit)
+        with progress_bar("Running", len(dataset), quiet=as_json) as bar:
+            results = run_pipeline(loaded, unit, dataset.images, progress=bar.show)
+    if path is not None:
+        results.save(path, dataset.labels)
+    values = {
+        "device": device,
+        "data_set": dataset.name,
+        "split": split,
+        "images": len(results),
+        "thresholds": list(loaded.thresholds or ()),
+        "accuracy": results.accuracy(dataset.labels),
+        "share_of_images_per_exit": results.exit_shares(),
+        "mean_macs": results.mean_macs(),
+        "macs_without_exits": loaded.macs_total,
+        "macs_saved": 1 - results.mean_macs() / loaded.macs_total,
+    }
+    report(values, as_json=as_json, title=f"{loaded.name} on {device}", result=path)

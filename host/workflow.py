@@ -1,0 +1,125 @@
+"""The steps from data to a calibrated network, as the sub-commands and the demo share them."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..golden.calibrate import CalibrationConfig, ExitFigures, calibrate_thresholds
+from ..golden.data import Splits, load_dataset, split_dataset
+from ..golden.decision import log_odds_score
+from ..golden.network import IntegerNetwork
+from ..golden.quantize import quantize
+from ..golden.spec.checks import require_int
+from ..golden.spec.decision import DecisionConfig
+from ..golden.train import EpochReport, TrainingConfig, load_model, train
+from .pipeline import unit_config
+
+Integers = npt.NDArray[np.int64]
+
+
+def load_splits(data: str, data_dir: str | Path | None, split_seed: int) -> Splits:
+    """Return the train, calibration and test splits of a data set."""
+    require_int("Split seed", split_seed, 0, (1 << 31) - 1)
+    return split_dataset(load_dataset(data, data_dir), split_seed)
+
+
+def train_network(
+    splits: Splits,
+    checkpoint: Path,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    progress: Callable[[EpochReport], None] | None = None,
+) -> None:
+    """Train the network of a data set; a run that was interrupted goes on from its checkpoint."""
+    chosen = {} if epochs is None else {"epochs": epochs}
+    train(
+        TrainingConfig(model=splits.train.name, seed=seed, **chosen),
+        splits.train,
+        progress=progress,
+        checkpoint=checkpoint,
+        provenance={"split_seed": splits.seed},
+    )
+
+
+def quantize_checkpoint(
+    checkpoint: str | Path, data_dir: str | Path | None, *, fraction_bits: int = 3
+) -> IntegerNetwork:
+    """Return the integer network of a finished training, on the calibration split of its data."""
+    model, record = load_model(checkpoint)
+    data, split_seed = str(record.data["name"]), int(record.data["split_seed"])
+    splits = load_splits(data, data_dir, split_seed)
+    origin = {
+        "data_set": data,
+        "split_seed": split_seed,
+        "training": record.config,
+        "offramp": version("offramp"),
+    }
+    return quantize(
+        model, splits.calibration, fraction_bits=fraction_bits, metadata=origin
+    )
+
+
+def splits_of_network(network: IntegerNetwork, data_dir: str | Path | None) -> Splits:
+    """Return the splits that a network was trained and quantized on.
+
+    Raises
+    ------
+    ValueError
+        The network does not say.
+    """
+    try:
+        data, split_seed = str(network.metadata["data_set"]), int(network.metadata["split_seed"])
+    except KeyError as error:
+        raise ValueError(
+            f"Network must name its data set and split seed, not leave out {error}"
+        ) from None
+    return load_splits(data, data_dir, split_seed)
+
+
+def scores_and_predictions(
+    config: DecisionConfig, all_logits: list[npt.NDArray[np.int8]]
+) -> tuple[Integers, Integers]:
+    """Return scores int64 [n, n_exits - 1] and labels int64 [n, n_exits] of each exit's logits."""
+    scores = [log_odds_score(config, logits) for logits in all_logits[:-1]]
+    predictions = [logits.argmax(axis=1).astype(np.int64) for logits in all_logits]
+    return np.column_stack(scores), np.column_stack(predictions)
+
+
+def calibration_config(config: DecisionConfig, **choices: Any) -> CalibrationConfig:
+    """Return a calibration for the thresholds that the unit's registers can hold."""
+    return CalibrationConfig(
+        threshold_low=config.threshold_low, threshold_high=config.threshold_high, **choices
+    )
+
+
+def calibrate_network(
+    network: IntegerNetwork, splits: Splits, max_loss_points: float
+) -> tuple[IntegerNetwork, ExitFigures]:
+    """Return the network with thresholds for an accuracy target, and their figures.
+
+    Both come from the calibration split alone, by the unit's own integer scores.
+    """
+    config = unit_config(network)
+    calibration = splits.calibration
+    scores, predictions = scores_and_predictions(config, network.forward(calibration.images))
+    chosen = calibrate_thresholds(
+        calibration_config(config, max_loss_points=max_loss_points),
+        scores,
+        predictions,
+        calibration.labels,
+        network.macs_at_exit,
+    )
+    provenance = {
+        "data_set": calibration.name,
+        "split": "calibration",
+        "split_seed": splits.seed,
+        "images": len(calibration),
+        "max_loss_points": max_loss_points,
+        "criterion": "confidence",
+    }
+    return network.with_thresholds(chosen.thresholds, provenance), chosen
