@@ -1,0 +1,331 @@
+"""Joint training of all exits, repeatable to the bit on one machine and resumable."""
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 -- the name that torch's own documents use
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from .data import Dataset
+from .folding import PIXEL_MAX
+from .models import MultiExitNetwork, build_model
+from .spec.checks import require_int
+
+WARM_UP_SHARE = 0.3
+"""Share of the steps in which the learning rate rises, before it falls along a cosine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Everything that the weights depend on, but the data.
+
+    Parameters
+    ----------
+    model : str
+        Name in `offramp.golden.models`.
+    epochs, batch_size : int
+    learning_rate : float
+        Its peak.
+    weight_decay : float
+        Of AdamW.
+    exit_weights : tuple of float
+        Weight of each exit's loss, the final classifier last.
+    shift_probability : float
+        Share of the images that are moved by up to one pixel each way, anew in each epoch.
+    seed : int
+    n_threads : int
+        The order of float sums, hence the weights, may depend on it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is of the wrong type or out of range.
+    """
+
+    model: str = "digits"
+    epochs: int = 60
+    batch_size: int = 32
+    learning_rate: float = 0.01
+    weight_decay: float = 0.1
+    exit_weights: tuple[float, ...] = (0.5, 0.5, 1.0)
+    shift_probability: float = 0.5
+    seed: int = 0
+    n_threads: int = 2
+
+    def __post_init__(self) -> None:
+        require_int("Epochs", self.epochs, 1, 100_000)
+        require_int("Batch size", self.batch_size, 2, 1 << 20)
+        require_int("Seed", self.seed, 0, (1 << 31) - 1)
+        require_int("Number of threads", self.n_threads, 1, 256)
+        if not self.learning_rate > 0:
+            raise ValueError(f"Learning rate must be positive, not {self.learning_rate!r}")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"Weight decay must not be negative, not {self.weight_decay!r}")
+        if not 0 <= self.shift_probability <= 1:
+            raise ValueError(f"Shift probability must be in 0..1, not {self.shift_probability!r}")
+        if not self.exit_weights or not all(weight > 0 for weight in self.exit_weights):
+            raise ValueError(f"Exit weights must be positive, not {self.exit_weights!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """What a progress callback is told after each epoch.
+
+    Parameters
+    ----------
+    epoch, n_epochs : int
+        Epochs done, and to do in all.
+    loss : float
+        Mean joint loss of the epoch.
+    accuracies : tuple of float
+        Per exit, on the epoch's (shifted) training images while they were learned from.
+    """
+
+    epoch: int
+    n_epochs: int
+    loss: float
+    accuracies: tuple[float, ...]
+
+
+Progress = Callable[[EpochReport], None]
+
+
+def train(
+    config: TrainingConfig,
+    data: Dataset,
+    *,
+    progress: Progress | None = None,
+    checkpoint: str | Path | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> MultiExitNetwork:
+    """Return a trained network, in evaluation mode.
+
+    The loss is the weighted sum of every exit's cross entropy, ``sum_k w_k L(y_k, y)``.
+
+    Source: Teerapittayanon, McDanel and Kung, BranchyNet: Fast Inference via Early Exiting from
+    Deep Neural Networks, ICPR 2016, section III-A, the joint optimization problem.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    data : Dataset
+        The train split.
+    progress : callable
+        Called after each epoch, once its checkpoint is written.
+    checkpoint : path
+        File that is rewritten after each epoch; a run that finds it there goes on behind the
+        epochs it holds, to the same weights as an uninterrupted run.
+    provenance : mapping
+        JSON data about `data` (split seed, ...), kept in the checkpoint.
+
+    Raises
+    ------
+    ValueError
+        If the data does not fit the model, or the exit weights are not one per exit.
+    CheckpointError
+        If the checkpoint cannot be read or written or is that of another run.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(config.n_threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return _Run(config, data, dict(provenance or {})).train(progress, checkpoint)
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def load_model(path: str | Path) -> tuple[MultiExitNetwork, Checkpoint]:
+    """Return the trained network of a finished checkpoint, in evaluation mode, and its record.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is no checkpoint, or its training is not finished.
+    """
+    checkpoint = load_checkpoint(path)
+    try:
+        epochs = int(checkpoint.config["epochs"])
+        model = build_model(str(checkpoint.config["model"]), checkpoint.n_classes)
+        model.load_state_dict(checkpoint.model)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"Checkpoint must hold a known model, not {str(path)!r}: {reason}"
+        ) from error
+    if checkpoint.epochs_done != epochs:
+        raise CheckpointError(
+            f"Checkpoint must be of a finished training of {epochs} epochs, "
+            f"not {str(path)!r} of {checkpoint.epochs_done}"
+        )
+    return model.eval(), checkpoint
+
+
+def float_logits(model: MultiExitNetwork, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """Return the logits float32 [n, N] of each exit for images uint8 [n, H, W, C]."""
+    model.eval()
+    with torch.no_grad():
+        return [logits.numpy() for logits in model(_tensor_of_images(images))]
+
+
+class _Run:
+    """One training run: all that changes from epoch to epoch."""
+
+    def __init__(self, config: TrainingConfig, data: Dataset, provenance: dict[str, Any]) -> None:
+        torch.manual_seed(config.seed)
+        self._config = config
+        self._model = build_model(config.model, data.n_classes)
+        if data.images.shape[1:] != self._model.input_shape:
+            raise ValueError(
+                f"Images must be {self._model.input_shape!r} as the model {config.model} takes, "
+                f"not {data.images.shape[1:]!r}"
+            )
+        if len(config.exit_weights) != self._model.n_exits:
+            raise ValueError(
+                f"Exit weights must be one for each of {self._model.n_exits} exits, "
+                f"not {config.exit_weights!r}"
+            )
+        if len(data) < config.batch_size:
+            raise ValueError(
+                f"Images must be at least a batch of {config.batch_size}, not {len(data)}"
+            )
+        self._images = _tensor_of_images(data.images)
+        self._labels = torch.from_numpy(data.labels.copy())
+        digest = hashlib.sha256(data.images.tobytes() + data.labels.tobytes()).hexdigest()
+        self._data = {
+            **provenance,
+            "name": data.name,
+            "images": len(data),
+            "sha256": digest,
+        }
+        self._optimizer = torch.optim.AdamW(
+            self._model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self._epochs_done = 0
+
+    def train(self, progress: Progress | None, path: str | Path | None) -> MultiExitNetwork:
+        if path is not None and Path(path).exists():
+            self._resume(path)
+        while self._epochs_done < self._config.epochs:
+            report = self._epoch()
+            if path is not None:
+                save_checkpoint(self._checkpoint(), path)
+            if progress is not None:
+                progress(report)
+        return self._model.eval()
+
+    def _epoch(self) -> EpochReport:
+        config = self._config
+        # all randomness of an epoch starts from its number, so that a resumed run meets it again
+        digest = hashlib.sha256(f"{config.seed}:{self._epochs_done}".encode()).digest()
+        torch.manual_seed(int.from_bytes(digest[:4], "little"))
+        self._model.train()
+        order = torch.randperm(len(self._images))
+        # the last batch takes what is left: batch norm cannot learn from a single image
+        n_batches = len(order) // config.batch_size
+        loss_sum, hits = 0.0, torch.zeros(self._model.n_exits)
+        for index, batch in enumerate(torch.tensor_split(order, n_batches)):
+            step = self._epochs_done * n_batches + index
+            rate = config.learning_rate * _schedule(step / (config.epochs * n_batches))
+            for group in self._optimizer.param_groups:
+                group["lr"] = rate
+            images = _shifted(self._images[batch], config.shift_probability)
+            labels = self._labels[batch]
+            logits = self._model(images)
+            loss = torch.stack(
+                [
+                    weight * F.cross_entropy(exit_logits, labels)
+                    for weight, exit_logits in zip(config.exit_weights, logits, strict=True)
+                ]
+            ).sum()
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
+            self._optimizer.step()
+            loss_sum += loss.item() * len(batch)
+            hits += torch.stack([(x.argmax(dim=1) == labels).sum() for x in logits])
+        self._epochs_done += 1
+        return EpochReport(
+            epoch=self._epochs_done,
+            n_epochs=config.epochs,
+            loss=loss_sum / len(order),
+            accuracies=tuple((hits / len(order)).tolist()),
+        )
+
+    def _checkpoint(self) -> Checkpoint:
+        states = self._optimizer.state_dict()["state"]
+        return Checkpoint(
+            config=_json_of_config(self._config),
+            n_classes=self._model.n_classes,
+            data=self._data,
+            epochs_done=self._epochs_done,
+            model=self._model.state_dict(),
+            optimizer={
+                f"{index}.{name}": tensor
+                for index, state in states.items()
+                for name, tensor in state.items()
+            },
+        )
+
+    def _resume(self, path: str | Path) -> None:
+        found = load_checkpoint(path)
+        expected = self._checkpoint()
+        for thing, theirs, ours in (
+            ("configuration", found.config, expected.config),
+            ("data", found.data, expected.data),
+        ):
+            if theirs != ours:
+                differing = sorted(
+                    key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key)
+                )
+                raise CheckpointError(
+                    f"Checkpoint must be of the same {thing}, not {str(path)!r}: "
+                    f"{', '.join(differing)} differ; remove it to start anew"
+                )
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in found.optimizer.items():
+            index, _, name = key.partition(".")
+            states.setdefault(int(index), {})[name] = tensor
+        try:
+            self._model.load_state_dict(found.model)
+            groups = self._optimizer.state_dict()["param_groups"]
+            self._optimizer.load_state_dict({"state": states, "param_groups": groups})
+        except (RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"Checkpoint must fit the model {self._config.model}, not {str(path)!r}"
+            ) from error
+        self._epochs_done = found.epochs_done
+
+
+def _schedule(progress: float) -> float:
+    """Return the share of the peak learning rate: a linear rise, then half a cosine down."""
+    if progress < WARM_UP_SHARE:
+        return max(progress / WARM_UP_SHARE, 0.01)
+    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)))
+
+
+def _shifted(images: Tensor, probability: float) -> Tensor:
+    """Return [n, C, H, W] with some images moved by -1, 0 or 1 pixels each way, zeros behind."""
+    n, _, height, width = images.shape
+    chosen = (torch.rand(n) < probability).long()
+    above, left = ((torch.randint(0, 3, (n,)) - 1) * chosen + 1 for _ in range(2))
+    rows = above[:, None] + torch.arange(height)
+    columns = left[:, None] + torch.arange(width)
+    padded = F.pad(images, (1, 1, 1, 1)).permute(0, 2, 3, 1)
+    moved = padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2)
+
+
+def _tensor_of_images(images: NDArray[np.uint8]) -> Tensor:
+    """Return uint8 [n, H, W, C] as float32 [n, C, H, W] in 0..1."""
+    return torch.from_numpy(images.astype(np.float32) / np.float32(PIXEL_MAX)).permute(0, 3, 1, 2)
+
+
+def _json_of_config(config: TrainingConfig) -> dict[str, Any]:
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()}
