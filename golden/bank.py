@@ -1,0 +1,190 @@
+"""The decision unit with buses as an integer model: registers, budget guard and counters.
+
+It knows no cycles but those it is told of. What happens in one clock cycle of the hardware is, in
+this order: a vector is taken (its last beat), a write takes effect, a decision is handed over.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .decision import log_odds_score
+from .spec.decision import DecisionConfig
+from .spec.decision_registers import decision_registers, histogram_bin
+from .spec.registers import WORD_MASK, Access
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vector:
+    """A vector of logits as it comes over the bus.
+
+    Attributes
+    ----------
+    logits : tuple of int
+        In the format of the configuration, any number from 1.
+    exit_index, tag : int
+        As in the TUSER of the last beat.
+    keep : bool
+        Whether all beats had all TKEEP bits set.
+    """
+
+    logits: tuple[int, ...]
+    exit_index: int = 0
+    tag: int = 0
+    keep: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class BankDecision:
+    """A decision as it goes over the bus; `unpack` of the stream's words gives the same names."""
+
+    exit: bool
+    forced: bool
+    error: bool
+    label: int
+    score: int
+    exit_index: int
+    tag: int
+
+
+class DecisionBank:
+    """Registers and counters around the decision on single vectors.
+
+    Parameters
+    ----------
+    config : DecisionConfig
+
+    Attributes
+    ----------
+    registers : RegisterMap
+    cycles : int
+        Clock cycles in which the unit was enabled.
+    """
+
+    def __init__(self, config: DecisionConfig):
+        self.config = config
+        self.registers = decision_registers(config)
+        self.reset()
+
+    def reset(self) -> None:
+        """Take the state after reset."""
+        self.cycles = 0
+        self._cycles_high = 0
+        self._words = {
+            address: register.reset
+            for register in self.registers.registers
+            for address in register.addresses
+        }
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the unit begins new vectors."""
+        return bool(self._field("control", "enable"))
+
+    def run(self, cycles: int) -> None:
+        """Let clock cycles pass."""
+        if self.enabled:
+            self.cycles = (self.cycles + cycles) % (1 << 64)
+
+    # -- the streams -----------------------------------------------------------------------------
+
+    def take(self, vector: Vector) -> BankDecision:
+        """Decide a vector whose last beat is taken now, by the registers as they stand."""
+        config = self.config
+        errors = {
+            "short_vector": len(vector.logits) < 2,
+            "long_vector": len(vector.logits) > config.n_classes,
+            "exit_index": vector.exit_index >= config.n_exits,
+            "keep": not vector.keep,
+        }
+        status = self.registers["status"]
+        self._words[status.offset] |= status.pack(
+            {name: int(error) for name, error in errors.items()}
+        )
+        error = any(errors.values())
+
+        logits = np.array([self._fit(vector.logits)], dtype=np.int64)
+        score = int(log_odds_score(config, logits)[0])
+        taken = forced = False
+        if not error:
+            index = vector.exit_index
+            enabled = bool(self._field("exit_control", "enable", index))
+            taken = enabled and score >= self._field("threshold", "log_odds", index)
+            guarded = bool(self._field("budget_guard", "enable"))
+            forced = guarded and index >= self._field("budget_guard", "exit_index") and not taken
+        return BankDecision(
+            exit=taken or forced,
+            forced=forced,
+            error=error,
+            label=int(logits.argmax()),
+            score=score,
+            exit_index=vector.exit_index,
+            tag=vector.tag,
+        )
+
+    def _fit(self, logits: tuple[int, ...]) -> tuple[int, ...]:
+        """Return what is decided of a vector of any length: too many lose all but the last."""
+        if len(logits) == 1:
+            return logits * 2
+        if len(logits) > self.config.n_classes:
+            return (*logits[: self.config.n_classes - 1], logits[-1])
+        return logits
+
+    def hand_over(self, decision: BankDecision) -> None:
+        """Count a decision that the receiver takes now."""
+        if decision.error:
+            return
+        self._count("seen", decision.exit_index)
+        if decision.exit:
+            self._count("exited", decision.exit_index)
+        self._count("histogram", decision.exit_index, histogram_bin(self.config, decision.score))
+
+    def _count(self, name: str, *index: int) -> None:
+        address = self.registers.address(name, *index)
+        self._words[address] = (self._words[address] + 1) & WORD_MASK
+
+    # -- the registers ---------------------------------------------------------------------------
+
+    def read(self, address: int) -> int | None:
+        """Return the word at a byte address; None where a read is an error."""
+        found = self.registers.find(address)
+        if found is None:
+            return None
+        name = found[0].name
+        if name == "cycles_low":
+            self._cycles_high = self.cycles >> 32
+            return self.cycles & WORD_MASK
+        return self._cycles_high if name == "cycles_high" else self._words[address]
+
+    def write(self, address: int, word: int, *, strobes: int = 0b1111) -> bool:
+        """Write a word; return False, and change nothing, where that is an error."""
+        found = self.registers.find(address)
+        if found is None or strobes != 0b1111 or not found[0].accepts(word):
+            return False
+        register = found[0]
+        kept = self._words[address]
+        for field in register.fields:
+            match field.access:
+                case Access.READ_WRITE:
+                    # a signed field is extended over the whole word
+                    mask = WORD_MASK if field.signed else field.mask
+                    kept = (kept & ~mask) | (word & mask)
+                case Access.WRITE_1_TO_CLEAR:
+                    kept &= ~(word & field.mask)
+                case _:
+                    pass
+        self._words[address] = kept
+        if register.name == "control" and word & register.field("clear_counters").mask:
+            self._clear_counters()
+        return True
+
+    def _clear_counters(self) -> None:
+        self.cycles = 0
+        for register in self.registers.registers:
+            if register.memory:
+                for address in register.addresses:
+                    self._words[address] = 0
+
+    def _field(self, register: str, field: str, *index: int) -> int:
+        found = self.registers[register]
+        return found.field(field).extract(self._words[found.address(*index)])

@@ -1,0 +1,57 @@
+"""The words of the AXI4-Streams of the exit decision unit: logits in, decisions out."""
+
+from collections.abc import Iterable, Mapping
+
+from .checks import require_int
+from .decision import DecisionConfig
+from .registers import Field
+
+TAG_WIDTH_MAX = 28
+"""Tag and exit index together fill at most a 32-bit TUSER."""
+
+DECISION_WIDTH = 32
+"""Bits of the TDATA of a decision."""
+
+DECISION_FIELDS = (
+    Field(name="exit", lsb=0, width=1, text="the exit is taken"),
+    Field(name="forced", lsb=1, width=1, text="it is taken by the budget guard alone"),
+    Field(name="error", lsb=2, width=1, text="the vector was illegal, see status; never an exit"),
+    Field(name="label", lsb=4, width=10, text="index of the largest logit, the lowest of several"),
+    Field(name="score", lsb=15, width=17, signed=True, text="log-odds of the label in logit LSBs"),
+)
+"""Fields of the TDATA of a decision, the same in every configuration; other bits are 0."""
+
+
+def check_bus_config(config: DecisionConfig) -> DecisionConfig:
+    """Return `config` if a unit with buses can have it; ValueError otherwise."""
+    require_int("Tag width of a unit with buses", config.tag_width, 1, TAG_WIDTH_MAX)
+    return config
+
+
+def logit_bytes(config: DecisionConfig) -> int:
+    """Return the bytes of a logit in TDATA; bits beyond its width are ignored."""
+    return (config.logit_width + 7) // 8
+
+
+def user_fields(config: DecisionConfig) -> tuple[Field, ...]:
+    """Return the fields of TUSER, in and out; those in are taken from a vector's last beat."""
+    width = config.exit_index_width
+    return (
+        Field(name="exit_index", lsb=0, width=width, text="the exit that the logits come from"),
+        Field(name="tag", lsb=width, width=config.tag_width, text="the sample, returned as given"),
+    )
+
+
+def user_width(config: DecisionConfig) -> int:
+    """Return the bits of TUSER."""
+    return config.exit_index_width + config.tag_width
+
+
+def pack(fields: Iterable[Field], values: Mapping[str, int]) -> int:
+    """Return the word in which each of `fields` has its value."""
+    return sum(field.insert(values[field.name]) for field in fields)
+
+
+def unpack(fields: Iterable[Field], word: int) -> dict[str, int]:
+    """Return the value of each of `fields` in `word`."""
+    return {field.name: field.extract(word) for field in fields}
