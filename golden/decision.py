@@ -73,7 +73,15 @@ def check_logits(config: DecisionConfig, logits: Logits) -> Logits:
 
 
 def check_threshold(config: DecisionConfig, threshold: int) -> int:
-    """Return `threshold` if the register of the configuration can hold it; ValueError otherwise."""
+    """Return `threshold` if it is an integer that the register of the configuration can hold.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is not.
+    """
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, np.integer)):
+        raise TypeError(f"Threshold must be an integer, not {threshold!r}")
     if not config.threshold_low <= threshold <= config.threshold_high:
         raise ValueError(
             f"Threshold must be in {config.threshold_low}..{config.threshold_high}, "
@@ -143,9 +151,7 @@ def softmax_confidence(config: DecisionConfig, logits: Logits) -> npt.NDArray[np
     return np.asarray(1.0 / np.exp2(below).sum(axis=1))
 
 
-def decide_float(
-    config: DecisionConfig, logits: Logits, threshold: int
-) -> npt.NDArray[np.bool_]:
+def decide_float(config: DecisionConfig, logits: Logits, threshold: int) -> npt.NDArray[np.bool_]:
     """Decide by float64 softmax at the effective confidence of `threshold`, [n, N] -> [n]."""
     effective = config.confidence_of_threshold(check_threshold(config, threshold))
     return softmax_confidence(config, logits) >= effective

@@ -24,9 +24,7 @@ class Device(Protocol):
     def set_threshold(self, exit_index: int, threshold: int) -> None:
         """Set the threshold of an exit in logit LSBs, for the vectors decided after."""
 
-    def decide(
-        self, logits: Logits, exit_index: int | npt.NDArray[np.integer] = 0
-    ) -> Decisions:
+    def decide(self, logits: Logits, exit_index: int | npt.NDArray[np.integer] = 0) -> Decisions:
         """Decide vectors of logits [n, N], all at one exit or each at its own [n]."""
 
     def close(self) -> None:
@@ -54,9 +52,7 @@ class GoldenDevice:
         self._check_exits(np.asarray(exit_index))
         self._thresholds[exit_index] = check_threshold(self.config, threshold)
 
-    def decide(
-        self, logits: Logits, exit_index: int | npt.NDArray[np.integer] = 0
-    ) -> Decisions:
+    def decide(self, logits: Logits, exit_index: int | npt.NDArray[np.integer] = 0) -> Decisions:
         """Decide vectors of logits [n, N], all at one exit or each at its own [n]."""
         exits = np.broadcast_to(exit_index, len(logits))
         self._check_exits(exits)

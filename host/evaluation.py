@@ -105,7 +105,10 @@ def evaluate(network: IntegerNetwork, device: Device, dataset: Dataset) -> Evalu
         decisions_that_differ=differing,
         agreement_with_float=agreeing / early if early else 1.0,
         curve=sweep_thresholds(
-            calibration_config(device.config), scores, predictions, dataset.labels,
+            calibration_config(device.config),
+            scores,
+            predictions,
+            dataset.labels,
             network.macs_at_exit,
         ),
     )

@@ -5,7 +5,6 @@ from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -38,6 +37,7 @@ def write_report(
     path: str | Path,
     evaluation: Evaluation,
     dataset: Dataset,
+    *,
     config: DecisionConfig,
     figures: Mapping[str, str],
     provenance: Mapping[str, str],
@@ -102,26 +102,32 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
 def _curve_figure(evaluation: Evaluation, config: DecisionConfig) -> Figure:
     figure, axes = _axes(8, 4)
     curve = evaluation.curve
-    macs = [point.mean_macs for point in curve]
-    accuracy = [100 * point.accuracy for point in curve]
-    axes.plot(macs, accuracy, color=ACCENT, zorder=2, label="one threshold at all exits")
+    axes.plot(
+        [point.mean_macs for point in curve],
+        [100 * point.accuracy for point in curve],
+        color=ACCENT,
+        zorder=2,
+        label="one threshold at all exits",
+    )
     for wanted in CONFIDENCES_MARKED:
         threshold = config.threshold_of_confidence(wanted)
         point = min(curve, key=lambda figures: abs(figures.thresholds[0] - threshold))
+        place = (point.mean_macs, 100 * point.accuracy)
+        axes.plot(*place, "o", ms=4, color=ACCENT, zorder=3)
         axes.annotate(
-            f"T = {wanted}",
-            (point.mean_macs, 100 * point.accuracy),
+            f"{wanted:.0%}",
+            place,
             textcoords="offset points",
-            xytext=(8, -12),
-            fontsize=9,
+            xytext=(0, -14),
+            ha="center",
+            fontsize=8,
             color=INK,
         )
-        axes.plot(point.mean_macs, 100 * point.accuracy, "o", ms=4, color=ACCENT, zorder=3)
     axes.plot(
         evaluation.results.mean_macs(),
         100 * evaluation.accuracy_with_exits,
         "*",
-        ms=16,
+        ms=15,
         color=WRONG,
         zorder=4,
         label="calibrated thresholds",
@@ -135,8 +141,12 @@ def _curve_figure(evaluation: Evaluation, config: DecisionConfig) -> Figure:
         zorder=4,
         label="no exits",
     )
-    axes.set_xlim(left=0)
-    axes.set_xlabel("mean multiply-accumulates per image")
+    axes.set_xscale("log")  # exits differ by factors, not by sums
+    top = max(point.accuracy for point in curve)
+    low = min(point.accuracy for point in curve)
+    # at least three points high: a tenth of a point is less than one image
+    axes.set_ylim(100 * min(low, top - 0.03) - 0.5, 100 * top + 0.5)
+    axes.set_xlabel("mean multiply-accumulates per image (marked: confidence threshold)")
     axes.set_ylabel("accuracy on the test split, %")
     axes.grid(color=PALE, linewidth=0.5)
     axes.legend(frameon=False, loc="lower right")

@@ -1,6 +1,7 @@
 """The steps from data to a calibrated network, as the sub-commands and the demo share them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,9 @@ def train_network(
     progress: Callable[[EpochReport], None] | None = None,
 ) -> None:
     """Train the network of a data set; a run that was interrupted goes on from its checkpoint."""
-    chosen = {} if epochs is None else {"epochs": epochs}
+    config = TrainingConfig(model=splits.train.name, seed=seed)
     train(
-        TrainingConfig(model=splits.train.name, seed=seed, **chosen),
+        config if epochs is None else replace(config, epochs=epochs),
         splits.train,
         progress=progress,
         checkpoint=checkpoint,
@@ -59,9 +60,7 @@ def quantize_checkpoint(
         "training": record.config,
         "offramp": version("offramp"),
     }
-    return quantize(
-        model, splits.calibration, fraction_bits=fraction_bits, metadata=origin
-    )
+    return quantize(model, splits.calibration, fraction_bits=fraction_bits, metadata=origin)
 
 
 def splits_of_network(network: IntegerNetwork, data_dir: str | Path | None) -> Splits:

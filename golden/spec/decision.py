@@ -4,7 +4,8 @@ With integer logits ``z_i`` on the base-2 grid (one LSB is ``2**-fraction_bits``
 ``z_max`` at ``label`` (the lowest index wins ties) and threshold ``lam``, the confidence criterion
 ``softmax(z)_label >= T`` is the same as ::
 
-    sum over i != label of 2**(z_i / 2**F)  <=  2**((z_max - lam) / 2**F),   lam = 2**F log2(T/(1-T))
+    sum over i != label of 2**(z_i / 2**F)  <=  2**((z_max - lam) / 2**F)
+    lam = 2**F * log2(T / (1 - T))
 
 The unit replaces ``2**(x / 2**F)`` by the integer exponential ``E(x) = c[x mod 2**F] << (x >> F)``
 on the offset logit ``x = z + 2**(W-1) >= 0`` and sums exactly.
@@ -13,6 +14,8 @@ on the offset logit ``x = z + 2**(W-1) >= 0`` and sums exactly.
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
+from itertools import pairwise
+from itertools import pairwise
 from math import ceil, floor, log2
 
 from .checks import require_int
@@ -160,8 +163,10 @@ class DecisionConfig:
         ValueError
             If `confidence` lies outside (1/N, 1) or needs a threshold beyond the register.
         """
-        n = self.n_classes if n_classes is None else require_int(
-            "Number of classes", n_classes, 2, self.n_classes
+        n = (
+            self.n_classes
+            if n_classes is None
+            else require_int("Number of classes", n_classes, 2, self.n_classes)
         )
         if not 1 / n < confidence < 1:
             raise ValueError(
@@ -177,7 +182,9 @@ class DecisionConfig:
                 threshold += 1
         else:
             threshold = floor(log_odds + 0.5)
-        if not self.threshold_low <= threshold <= self.threshold_high:
+        # below the register all is sure enough
+        threshold = max(threshold, self.threshold_low)
+        if threshold > self.threshold_high:
             reachable = self.confidence_of_threshold(self.threshold_high)
             raise ValueError(
                 f"Confidence threshold must be at most {reachable!r} with {self.logit_width}-bit "
@@ -202,7 +209,7 @@ class DecisionConfig:
     @property
     def spread(self) -> float:
         """Rho as a float, for display."""
-        return float(self.spread_power) ** (1 / (1 << self.fraction_bits))
+        return float(float(self.spread_power) ** (1 / (1 << self.fraction_bits)))
 
     # -- text ------------------------------------------------------------------------------------
 
@@ -233,7 +240,7 @@ def _mantissas(fraction_bits: int, mantissa_bits: int) -> tuple[int, ...]:
     }
     edges = sorted({float(low), *(k for k in crossings if k < 2 * low)})
     best: tuple[float, tuple[int, ...]] | None = None
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in pairwise(edges):
         k = (left + right) / 2
         entries = tuple(min(high, ceil(k * g - 0.5)) for g in growth)
         if entries[-1] > 2 * entries[0]:

@@ -9,12 +9,12 @@ import numpy as np
 
 from ...golden.decision import decide
 from ...golden.spec.decision import DecisionConfig
-from .output import json_option, messages, report
+from .output import json_option, messages, output_folder, report
 
 
 @click.group()
 def bench() -> None:
-    """Measure the figures that the documents quote.
+    r"""Measure the figures that the documents quote.
 
     \b
     Example: offramp bench emulator
@@ -25,9 +25,12 @@ def bench() -> None:
 @click.option("--vectors", type=click.IntRange(1000), default=500_000, show_default=True)
 @click.option("--classes", type=click.IntRange(2, 1024), default=10, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "-o", "--output", default="out/bench", show_default=True, help="Folder for cocotb's build."
+)
 @json_option
-def bench_emulator(vectors: int, classes: int, seed: int, as_json: bool) -> None:
-    """Compare the emulator's speed with cocotb's on the same RTL, in one run.
+def bench_emulator(vectors: int, classes: int, seed: int, output: str, as_json: bool) -> None:
+    r"""Compare the emulator's speed with cocotb's on the same RTL, in one run.
 
     \b
     Example: offramp bench emulator --json
@@ -36,6 +39,7 @@ def bench_emulator(vectors: int, classes: int, seed: int, as_json: bool) -> None
     from ...rtl_sim.emulator.decision import DecisionEmulator
 
     config = DecisionConfig(n_classes=classes)
+    folder = output_folder(output)
     threshold = config.threshold_of_confidence(0.9)
     bounds = config.logit_format
     logits = np.random.default_rng(seed).integers(
@@ -50,7 +54,7 @@ def bench_emulator(vectors: int, classes: int, seed: int, as_json: bool) -> None
         seconds = time.perf_counter() - start
         cycles = emulator.cycles - cycles
     with messages.status("Running cocotb"):
-        cocotb_rate = measure_cocotb_rate(config)
+        cocotb_rate = measure_cocotb_rate(config, work=folder)
     values = {
         "vectors": vectors,
         "classes": classes,

@@ -37,7 +37,7 @@ MAX_LOSS_POINTS = 0.5
 @click.option("--device", default="emulator", show_default=True, help="golden or emulator.")
 @json_option
 def demo(output: str, seed: int, split_seed: int, device: str, as_json: bool) -> None:
-    """Train, quantize, calibrate, run every test image through the emulated RTL, report.
+    r"""Train, quantize, calibrate, run every test image through the emulated RTL, report.
 
     Uses the 8x8 digits that are bundled with scikit-learn. A second run finds the trained network
     and the compiled emulator.
@@ -52,9 +52,7 @@ def demo(output: str, seed: int, split_seed: int, device: str, as_json: bool) ->
     checkpoint = folder / f"digits-{split_seed}-{seed}.checkpoint.safetensors"
     _step(1, "Train a CNN with two early exits")
     with progress_bar("Training", EPOCHS, quiet=as_json) as bar:
-        train_network(
-            splits, checkpoint, seed=seed, progress=lambda epoch: show_epoch(bar, epoch)
-        )
+        train_network(splits, checkpoint, seed=seed, progress=lambda epoch: show_epoch(bar, epoch))
     _step(2, "Quantize it to int8, logits on the base-2 grid")
     network = quantize_checkpoint(checkpoint, None)
     _step(3, "Calibrate the thresholds on the calibration split")
@@ -90,7 +88,14 @@ def demo(output: str, seed: int, split_seed: int, device: str, as_json: bool) ->
     }
     _step(6, "Write the report")
     page = folder / "report.html"
-    write_report(page, evaluation, splits.test, config, _table(values, evaluation), provenance)
+    write_report(
+        page,
+        evaluation,
+        splits.test,
+        config=config,
+        figures=_table(values, evaluation),
+        provenance=provenance,
+    )
     if as_json:
         report({**values, "provenance": provenance}, as_json=True, result=page)
         return

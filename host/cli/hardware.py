@@ -1,7 +1,7 @@
 """Sub-commands about the RTL: verilog, sim, synth."""
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import click
@@ -34,7 +34,7 @@ def config_options(function: Function) -> Function:
 
 @click.group()
 def verilog() -> None:
-    """Write Verilog for an accelerator of your own.
+    r"""Write Verilog for an accelerator of your own.
 
     \b
     Example: offramp verilog decision --classes 10 -o out/
@@ -46,7 +46,7 @@ def verilog() -> None:
 @click.option("-o", "--output", required=True, help="Folder for offramp_decision.v.")
 @json_option
 def verilog_decision(output: str, as_json: bool, **parameters: int) -> None:
-    """Write the exit decision unit.
+    r"""Write the exit decision unit.
 
     \b
     Example: offramp verilog decision --classes 10 --fraction-bits 3 -o out/
@@ -69,7 +69,7 @@ def verilog_decision(output: str, as_json: bool, **parameters: int) -> None:
 
 @click.group()
 def sim() -> None:
-    """Run cocotb benches on the generated Verilog.
+    r"""Run cocotb benches on the generated Verilog.
 
     \b
     Example: offramp sim decision
@@ -96,7 +96,7 @@ def sim() -> None:
 def sim_decision(
     output: str, simulators: tuple[str, ...], waves: bool, as_json: bool, **parameters: int
 ) -> None:
-    """Compare the exit decision unit with the golden model, cycle by cycle.
+    r"""Compare the exit decision unit with the golden model, cycle by cycle.
 
     \b
     Example: offramp sim decision --simulator verilator --classes 10
@@ -106,11 +106,9 @@ def sim_decision(
     config = DecisionConfig(**parameters)
     folder = output_folder(output)
     with messages.status("Simulating"):
-        results = run_decision_bench(
-            config, list(simulators) or None, work=folder, waves=waves
-        )
+        results = run_decision_bench(config, list(simulators) or None, work=folder, waves=waves)
     if as_json:
-        report({"results": [result.as_dict() for result in results]}, as_json=True, result=folder)
+        report({"results": [asdict(result) for result in results]}, as_json=True, result=folder)
         return
     rows = [(r.simulator, r.passed, f"{r.seconds:.1f} s") for r in results]
     report_rows("Decision unit against the golden model", ("simulator", "passed", "time"), rows)
@@ -119,7 +117,7 @@ def sim_decision(
 
 @click.group()
 def synth() -> None:
-    """Synthesize, place and route with the open toolchain.
+    r"""Synthesize, place and route with the open toolchain.
 
     \b
     Example: offramp synth decision --device up5k
@@ -141,7 +139,7 @@ def synth() -> None:
 def synth_decision(
     output: str, device: str, seeds: tuple[int, ...], as_json: bool, **parameters: int
 ) -> None:
-    """Report LUTs, flip-flops, DSPs, block RAM and Fmax of the exit decision unit.
+    r"""Report LUTs, flip-flops, DSPs, block RAM and Fmax of the exit decision unit.
 
     The best seed of those given counts.
 

@@ -28,7 +28,7 @@ _COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """Import a sub-command's module when it is called: torch takes a second, and help needs none."""
+    """Import a sub-command's module when it is called: torch takes a second to import."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -48,7 +48,7 @@ class _LazyGroup(click.Group):
 @click.version_option(version("offramp"), prog_name="offramp")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def offramp(debug: bool) -> None:
-    """Stop a CNN as soon as it is sure, down to gates.
+    r"""Stop a CNN as soon as it is sure, down to gates.
 
     \b
     Example: offramp demo -o out/demo

@@ -44,7 +44,7 @@ def train(
     output: str,
     as_json: bool,
 ) -> None:
-    """Train a network with all its exits jointly.
+    r"""Train a network with all its exits jointly.
 
     The checkpoint is rewritten after each epoch: after Ctrl-C the same command goes on.
 
@@ -76,7 +76,7 @@ def train(
 def quantize(
     checkpoint: str, data_dir: Path | None, fraction_bits: int, output: str, as_json: bool
 ) -> None:
-    """Make the integer network of a trained one.
+    r"""Make the integer network of a trained one.
 
     \b
     Example: offramp quantize out/digits.checkpoint -o out/digits.safetensors
@@ -107,16 +107,14 @@ def quantize(
 def calibrate(
     network: str, data_dir: Path | None, max_loss: float, output: str | None, as_json: bool
 ) -> None:
-    """Choose the thresholds of the early exits on the calibration split.
+    r"""Choose the thresholds of the early exits on the calibration split.
 
     \b
     Example: offramp calibrate out/digits.safetensors --max-loss 0.5
     """
     path = output_file(output or network)
     loaded = load_network(network)
-    calibrated, figures = calibrate_network(
-        loaded, splits_of_network(loaded, data_dir), max_loss
-    )
+    calibrated, figures = calibrate_network(loaded, splits_of_network(loaded, data_dir), max_loss)
     save_network(calibrated, path)
     config = unit_config(loaded)
     values = {
@@ -157,7 +155,7 @@ def run(
     output: str | None,
     as_json: bool,
 ) -> None:
-    """Classify a split with early exit, deciding on a device.
+    r"""Classify a split with early exit, deciding on a device.
 
     \b
     Example: offramp run out/digits.safetensors --device emulator -o out/results.csv

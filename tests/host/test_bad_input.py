@@ -1,0 +1,179 @@
+"""Every mistake of a user costs one line and a non-zero exit code, and no file."""
+
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from offramp.golden.checkpoint import load_checkpoint
+from offramp.host.cli.main import run
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """Run the command line, check that it fails in one line, and return that line."""
+    code = run([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert code not in (0, 130)
+    assert captured.out == ""
+    lines = captured.err.strip().splitlines()
+    assert "Traceback" not in captured.err
+    assert sum(line.startswith("Error: ") for line in lines) == 1
+    return next(line for line in lines if line.startswith("Error: "))
+
+
+def with_metadata(content: bytes, old: str, new: str) -> bytes:
+    """Return a safetensors file with `old` replaced in its header."""
+    size = struct.unpack("<Q", content[:8])[0]
+    header = content[8 : 8 + size].decode()
+    assert old in header
+    changed = header.replace(old, new).encode()
+    return struct.pack("<Q", len(changed)) + changed + content[8 + size :]
+
+
+def test_truncated_network_file_is_named(capsys, network_file, tmp_path):
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(network_file.read_bytes()[:-100])
+    assert "damaged.safetensors" in fails(capsys, "run", damaged, "--device", "golden")
+
+
+def test_network_file_with_one_flipped_bit_is_refused(capsys, network_file, tmp_path):
+    content = bytearray(network_file.read_bytes())
+    content[-1000] ^= 4
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(content)
+    assert "damaged.safetensors" in fails(capsys, "run", damaged, "--device", "golden")
+
+
+def test_newer_network_file_is_refused(capsys, network_file, tmp_path):
+    newer = tmp_path / "newer.safetensors"
+    newer.write_bytes(with_metadata(network_file.read_bytes(), '"version":"1"', '"version":"2"'))
+    assert "version" in fails(capsys, "run", newer, "--device", "golden")
+
+
+def test_foreign_file_is_refused_as_network(capsys, tmp_path):
+    foreign = tmp_path / "foreign.safetensors"
+    foreign.write_text(json.dumps({"not": "a network"}))
+    assert "foreign.safetensors" in fails(capsys, "run", foreign, "--device", "golden")
+
+
+def test_missing_network_file_is_named(capsys, tmp_path):
+    assert "absent" in fails(capsys, "run", tmp_path / "absent", "--device", "golden")
+
+
+def test_calibrating_a_damaged_file_leaves_it_as_it_is(capsys, network_file, tmp_path):
+    damaged = tmp_path / "damaged.safetensors"
+    content = network_file.read_bytes()[:-100]
+    damaged.write_bytes(content)
+    fails(capsys, "calibrate", damaged)
+    assert damaged.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [damaged]
+
+
+def test_data_folder_without_data_is_named(capsys, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    output = tmp_path / "out" / "checkpoint"
+    message = fails(capsys, "train", "--data-dir", empty, "-o", output)
+    assert "Data folder must hold" in message
+    assert not output.exists()
+
+
+def test_missing_data_folder_is_named(capsys, tmp_path):
+    absent = tmp_path / "absent"
+    message = fails(capsys, "train", "--data-dir", absent, "-o", tmp_path / "checkpoint")
+    assert "Data folder must be" in message
+
+
+@pytest.mark.parametrize("threshold", ["0.1", "1.0", "0", "-3", "nan", "1.5"])
+def test_threshold_outside_its_range_is_refused(capsys, network_file, threshold):
+    message = fails(capsys, "run", network_file, "--device", "golden", "--threshold", threshold)
+    assert re.search(r"Confidence threshold must be in \(1/10, 1\)", message)
+
+
+@pytest.mark.parametrize("classes", ["0", "1", "-4", "1025"])
+@pytest.mark.parametrize("command", ["verilog", "sim"])
+def test_number_of_classes_out_of_range_is_refused(capsys, tmp_path, command, classes):
+    output = tmp_path / "out"
+    message = fails(capsys, command, "decision", "--classes", classes, "-o", output)
+    assert message == f"Error: Number of classes must be in 2..1024, not {classes}"
+    assert not output.exists()
+
+
+def test_unknown_device_to_run_on_is_refused(capsys, network_file):
+    message = fails(capsys, "run", network_file, "--device", "abacus")
+    assert message == "Error: Device must be one of golden, emulator, not 'abacus'"
+
+
+def test_unknown_device_to_synthesize_for_is_refused(capsys, tmp_path):
+    message = fails(capsys, "synth", "decision", "--device", "abacus", "-o", tmp_path / "out")
+    assert message == "Error: Device must be one of ecp5-25k, up5k, hx8k, not 'abacus'"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verilog", "decision", "-o"),
+        ("sim", "decision", "-o"),
+        ("synth", "decision", "--device", "up5k", "-o"),
+        ("demo", "-o"),
+    ],
+)
+def test_unwritable_output_folder_is_refused(capsys, blocked_folder, arguments):
+    message = fails(capsys, *arguments, blocked_folder)
+    assert "Output folder must be writable" in message
+
+
+def test_unwritable_output_file_is_refused(capsys, checkpoint, blocked_folder):
+    fails(capsys, "quantize", checkpoint, "-o", blocked_folder / "network")
+    fails(capsys, "train", "-o", blocked_folder / "checkpoint")
+
+
+def test_uncalibrated_network_is_refused(capsys, checkpoint, tmp_path):
+    network = tmp_path / "network.safetensors"
+    assert run(["quantize", str(checkpoint), "-o", str(network)]) == 0
+    capsys.readouterr()
+    message = fails(capsys, "run", network, "--device", "golden")
+    assert "Network must be calibrated" in message
+
+
+def test_wrong_option_exits_with_2(capsys):
+    assert run(["run", "--nonsense"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_interrupt_exits_with_130_and_resumes_to_the_same_weights(tmp_path):
+    def train(name: str) -> list[str]:
+        return [
+            sys.executable, "-c", "from offramp.host.cli import main; main()",
+            "train", "--epochs", "12", "-o", str(tmp_path / name),
+        ]  # fmt: skip
+
+    whole = subprocess.run(train("whole"), capture_output=True, text=True, check=False)
+    assert whole.returncode == 0, whole.stderr
+
+    process = subprocess.Popen(
+        train("parts"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "parts").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip().splitlines()[-1] == "Interrupted."
+    assert sorted(os.listdir(tmp_path)) == ["parts", "whole"]  # no temporary file stays
+
+    assert load_checkpoint(tmp_path / "parts").epochs_done < 12
+    resumed = subprocess.run(train("parts"), capture_output=True, text=True, check=False)
+    assert resumed.returncode == 0, resumed.stderr
+    once, twice = (load_checkpoint(tmp_path / name).model for name in ("whole", "parts"))
+    assert once.keys() == twice.keys()
+    assert all(torch.equal(once[name], twice[name]) for name in once)
