@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
 from itertools import pairwise
-from itertools import pairwise
 from math import ceil, floor, log2
 
 from .checks import require_int

@@ -64,8 +64,8 @@ class DecisionEmulator:
 
     def set_threshold(self, exit_index: int, threshold: int) -> None:
         """Set the threshold of an exit, in logit LSBs; it holds for the vectors decided after."""
-        check_threshold(self.config, threshold)
-        if self._library.offramp_set_threshold(self._handle(), exit_index, threshold):
+        value = check_threshold(self.config, threshold)
+        if self._library.offramp_set_threshold(self._handle(), exit_index, value):
             raise ValueError(
                 f"Exit index must be in 0..{self.config.n_exits - 1}, not {exit_index!r}"
             )
