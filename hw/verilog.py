@@ -2,17 +2,37 @@
 
 import os
 import re
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from amaranth.back import verilog
-from amaranth.hdl import Module
+from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["FlatPorts", "Port", "generate_verilog"]
+__all__ = ["AXI_CLOCK", "ClockPorts", "FlatPorts", "Port", "generate_verilog", "port_table"]
 
 # an older Yosys on PATH would write other Verilog
 os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
+
+
+@dataclass(frozen=True)
+class ClockPorts:
+    """Names of the clock and of the synchronous reset, and whether that is active low."""
+
+    clock: str = "clk"
+    reset: str = "rst"
+    active_low: bool = False
+
+    @property
+    def rule(self) -> str:
+        """How ports relate to clock and reset, a phrase."""
+        active = ", active low" if self.active_low else ""
+        return f"all synchronous to the rising edge of {self.clock}; {self.reset} is too{active}"
+
+
+AXI_CLOCK = ClockPorts("aclk", "aresetn", active_low=True)
+"""The names of the AXI standard."""
 
 
 class Port:
@@ -44,17 +64,28 @@ def _flatten(component: wiring.Component) -> list[Port]:
     """List the ports: ``i.payload.logit`` is ``i_logit``, ``thresholds[0]`` is ``threshold_0``."""
     ports = []
     for path, member, value in component.signature.flatten(component):
-        name = "_".join(str(part).removesuffix("s") for part in path if part != "payload")
+        name = "_".join(_plain_parts(path))
         is_input = member.flow is In
         if isinstance(value, data.View):
             for field, _ in value.shape():
-                inner = value[field]
+                inner = Value.cast(value[field])
                 ports.append(
                     Port(f"{name}_{field}", is_input=is_input, shape=inner.shape(), value=inner)
                 )
         else:
-            ports.append(Port(name, is_input=is_input, shape=value.shape(), value=value))
+            plain = Value.cast(value)
+            ports.append(Port(name, is_input=is_input, shape=plain.shape(), value=plain))
     return ports
+
+
+def _plain_parts(path: tuple[str | int, ...]) -> list[str]:
+    """Return the parts of a port's name; an element of an array is called in the singular."""
+    following = [*path[1:], ""]
+    return [
+        str(part).removesuffix("s") if isinstance(after, int) else str(part)
+        for part, after in zip(path, following, strict=True)
+        if part != "payload"
+    ]
 
 
 class FlatPorts(wiring.Component):
@@ -68,18 +99,31 @@ class FlatPorts(wiring.Component):
     component : wiring.Component
     name : str
         Name of the inner instance.
+    clock : ClockPorts, optional
+        Names of clock and reset, if they are not Amaranth's own.
     """
 
-    def __init__(self, component: wiring.Component, name: str = "core"):
+    def __init__(
+        self, component: wiring.Component, name: str = "core", clock: ClockPorts | None = None
+    ):
         self._component = component
         self._name = name
+        self._clock = clock
         self.ports = _flatten(component)
-        super().__init__(
-            {port.name: (In if port.is_input else Out)(port.shape) for port in self.ports}
-        )
+        members = {port.name: (In if port.is_input else Out)(port.shape) for port in self.ports}
+        if clock is not None:
+            members = {clock.clock: In(1), clock.reset: In(1), **members}
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
+        if self._clock is not None:
+            reset = getattr(self, self._clock.reset)
+            m.domains.sync = ClockDomain(local=True)
+            m.d.comb += [
+                ClockSignal().eq(getattr(self, self._clock.clock)),
+                ResetSignal().eq(~reset if self._clock.active_low else reset),
+            ]
         m.submodules[self._name] = self._component
         for port in self.ports:
             outer = getattr(self, port.name)
@@ -90,9 +134,9 @@ class FlatPorts(wiring.Component):
         return m
 
 
-def port_table(ports: list[Port]) -> list[tuple[str, str, str]]:
+def port_table(ports: list[Port], clock: ClockPorts) -> list[tuple[str, str, str]]:
     """Return (name, direction, type) of each port, clock and reset first."""
-    rows = [("clk", "input", "1 bit"), ("rst", "input", "1 bit")]
+    rows = [(clock.clock, "input", "1 bit"), (clock.reset, "input", "1 bit")]
     for port in ports:
         kind = "signed" if port.signed else "unsigned"
         bits = "1 bit" if port.width == 1 else f"{port.width} bits, {kind}"
@@ -150,20 +194,28 @@ def _plain_module(text: str, modules: dict[str, str]) -> str:
     return re.sub(r"\\(\S+) ( |(?=[A-Za-z(=]))?", rename, text)
 
 
-def generate_verilog(component: wiring.Component, name: str, facts: dict[str, object]) -> str:
+def generate_verilog(
+    component: wiring.Component,
+    name: str,
+    facts: dict[str, object],
+    clock: ClockPorts | None = None,
+) -> str:
     """Return the Verilog of `component` as module `name`, under a header that states `facts`.
+
+    Clock and reset are called ``clk`` and ``rst`` unless `clock` says otherwise.
 
     The text depends on the component, `facts` and the versions of offramp and Amaranth alone.
     """
-    wrapper = FlatPorts(component)
+    wrapper = FlatPorts(component, clock=clock)
+    clock = clock or ClockPorts()
     text = verilog.convert(wrapper, name=name, emit_src=False, strip_internal_attrs=True)
     text = _plain_identifiers(_without_tool_traces(text))
     tools = f"offramp {version('offramp')} with Amaranth {version('amaranth')}"
     lines = [f"{name}: generated by {tools}", ""]
     width = max(map(len, facts), default=0)
     lines += [f"{key:{width}}  {value}" for key, value in facts.items()]
-    lines += ["", "Ports, all synchronous to the rising edge of clk; rst is synchronous too:"]
-    rows = port_table(wrapper.ports)
+    lines += ["", f"Ports, {clock.rule}:"]
+    rows = port_table(wrapper.ports, clock)
     width = max(len(row[0]) for row in rows)
     lines += [f"{port:{width}}  {direction:6}  {kind}" for port, direction, kind in rows]
     header = "".join(f"// {line}".rstrip() + "\n" for line in lines)

@@ -5,6 +5,8 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 import click
+import numpy as np
+import numpy.typing as npt
 
 from ...golden.files import replacing
 from ...golden.spec.decision import DecisionConfig
@@ -92,9 +94,15 @@ def sim() -> None:
     help="Folder for builds, logs and waveforms.",
 )
 @click.option("--waves", is_flag=True, help="Record waveforms.")
+@click.option("--network", help="Network file: its logits of the test split are compared as well.")
 @json_option
 def sim_decision(
-    output: str, simulators: tuple[str, ...], waves: bool, as_json: bool, **parameters: int
+    output: str,
+    simulators: tuple[str, ...],
+    waves: bool,
+    network: str | None,
+    as_json: bool,
+    **parameters: int,
 ) -> None:
     r"""Compare the exit decision unit with the golden model, cycle by cycle.
 
@@ -104,15 +112,28 @@ def sim_decision(
     from ...rtl_sim.decision_bench import run_decision_bench
 
     config = DecisionConfig(**parameters)
+    logits = None if network is None else _test_logits(network)
     folder = output_folder(output)
     with messages.status("Simulating"):
-        results = run_decision_bench(config, list(simulators) or None, work=folder, waves=waves)
+        results = run_decision_bench(
+            config, list(simulators) or None, logits, work=folder, waves=waves
+        )
     if as_json:
         report({"results": [asdict(result) for result in results]}, as_json=True, result=folder)
         return
     rows = [(r.simulator, r.passed, f"{r.seconds:.1f} s") for r in results]
     report_rows("Decision unit against the golden model", ("simulator", "passed", "time"), rows)
     report({}, as_json=False, result=folder)
+
+
+def _test_logits(network_file: str) -> npt.NDArray[np.int8]:
+    """Return the logits of every exit for a network's test split, one after the other."""
+    from ...golden.network_file import load_network
+    from ..workflow import splits_of_network
+
+    network = load_network(network_file)
+    images = splits_of_network(network, None).test.images
+    return np.concatenate(network.forward(images))
 
 
 @click.group()

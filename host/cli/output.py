@@ -61,7 +61,7 @@ def report(
     """Print `values` as a table of two columns or as JSON, and last where the result lies."""
     if as_json:
         complete = dict(values) if result is None else {**values, "result": str(result)}
-        print(json.dumps(complete, indent=2))
+        print(json.dumps(complete, indent=2, default=str))
         return
     if values:
         table = Table(title=title or None, show_header=False, title_justify="left")
