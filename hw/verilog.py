@@ -147,6 +147,10 @@ def port_table(ports: list[Port], clock: ClockPorts) -> list[tuple[str, str, str
 _WAIVER = """\
 // Operands are extended to the width of the result, as Verilog defines it: no bit is lost.
 /* verilator lint_off WIDTHEXPAND */
+// A logical not of a number asks whether it is 0.
+/* verilator lint_off WIDTHTRUNC */
+// What no case assigns keeps the value assigned before it: no latch.
+/* verilator lint_off CASEINCOMPLETE */
 """
 
 

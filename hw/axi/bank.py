@@ -184,7 +184,8 @@ class RegisterBank(wiring.Component):
 
     def _elaborate_write(self, m, register, flags):
         data = self.port.write_data
-        legal = _legal(register, data)
+        legal = Signal(name=f"{register.name}_legal")
+        m.d.comb += legal.eq(_legal(register, data))
         for address, index in register.addresses.items():
             with m.Case(address // WORD_BYTES):
                 m.d.comb += self.port.write_error.eq(~legal)

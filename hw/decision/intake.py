@@ -180,9 +180,10 @@ class VectorIntake(wiring.Component):
         m.d.comb += [
             errors.short_vector.eq(~begun),
             errors.long_vector.eq(dropped),
-            errors.exit_index.eq(exit_index > self._config.n_exits - 1),
             errors.keep.eq(gap | ~bus.tkeep.all()),
         ]
+        if self._config.n_exits < 1 << len(exit_index):
+            m.d.comb += errors.exit_index.eq(exit_index >= self._config.n_exits)
         with m.If(take & bus.tlast):
             m.d.comb += self.errors.eq(errors)
         return errors
