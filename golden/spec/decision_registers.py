@@ -43,8 +43,8 @@ def decision_registers(config: DecisionConfig) -> RegisterMap:
             _control(),
             _status(),
             _budget_guard(config),
-            _cycles("cycles_low", 0x020, "low", latch=True),
-            _cycles("cycles_high", 0x024, "high", latch=False),
+            _cycles("cycles_low", 0x020, latch=True),
+            _cycles("cycles_high", 0x024, latch=False),
             Register(
                 name="threshold",
                 offset=EXIT_BASE,
@@ -235,19 +235,19 @@ def _budget_guard(config: DecisionConfig) -> Register:
     )
 
 
-def _cycles(name: str, offset: int, half: str, *, latch: bool) -> Register:
+def _cycles(name: str, offset: int, *, latch: bool) -> Register:
     text = (
         "Clock cycles in which the unit was enabled, low half; reading it keeps the high half that "
         "belongs to it."
         if latch
         else "High half of the cycles, as kept by the last read of the low half."
     )
-    field = Field(name="cycles", lsb=0, width=32, text=f"{half} 32 bits")
+    field = Field(name="cycles", lsb=0, width=32, text="")
     return Register(name=name, offset=offset, latch=latch, fields=(field,), text=text)
 
 
 def _counter(name: str, offset: int, arrays: tuple[Array, ...], text: str) -> Register:
-    field = Field(name="count", lsb=0, width=32, text="decisions")
+    field = Field(name="count", lsb=0, width=32, text="")
     return Register(
         name=name,
         offset=EXIT_BASE + offset,

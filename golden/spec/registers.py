@@ -62,7 +62,7 @@ class Field:
     low, high : int, optional
         Smallest and largest value that may be written; what the bits can hold unless given.
     text : str
-        What it means, a phrase for the documents.
+        What it means, a phrase for the documents; empty if the register's text says it all.
     """
 
     name: str

@@ -1,20 +1,104 @@
-"""The decision unit as Verilog for others' accelerators."""
+"""The decision unit as Verilog for others' accelerators, bare or with buses."""
+
+from dataclasses import dataclass
 
 from ...golden.spec.decision import DecisionConfig
-from ..verilog import generate_verilog
+from ...golden.spec.decision_text import C_HEADER_NAME, c_header, registers_document
+from ..verilog import AXI_CLOCK, FlatPorts, generate_verilog
+from .axi import AxiDecisionUnit
 from .unit import DecisionUnit
 
-__all__ = ["MODULE_NAME", "decision_verilog"]
+__all__ = [
+    "AXI_MODULE_NAME",
+    "C_HEADER_NAME",
+    "MODULE_NAME",
+    "PortDescription",
+    "axi_decision_verilog",
+    "axi_ports",
+    "c_header",
+    "decision_verilog",
+    "registers_document",
+]
 
 MODULE_NAME = "offramp_decision"
 """Name of the generated module."""
 
+AXI_MODULE_NAME = "offramp_decision_axi"
+"""Name of the generated module with buses."""
+
 
 def decision_verilog(config: DecisionConfig) -> str:
     """Return the Verilog of the unit, with parameters and latency in its header."""
+    unit = DecisionUnit(config)
     facts = {
         **config.describe(),
-        "latency": f"{DecisionUnit.latency} cycles from the last logit to the decision",
+        "latency": f"{unit.latency} cycles from the last logit to the decision",
         "throughput": "one logit a cycle, no bubble between vectors",
     }
-    return generate_verilog(DecisionUnit(config), MODULE_NAME, facts)
+    return generate_verilog(unit, MODULE_NAME, facts)
+
+
+def axi_decision_verilog(config: DecisionConfig) -> str:
+    """Return the Verilog of the unit with AXI4-Stream and AXI4-Lite, named as AXI names ports.
+
+    Raises
+    ------
+    ValueError
+        The tag is too wide for the buses.
+    """
+    unit = AxiDecisionUnit(config)
+    facts = {
+        **config.describe(),
+        "latency": f"{unit.latency} cycles from the last beat to the decision",
+        "throughput": "one logit a cycle, no bubble between vectors of 3 logits or more",
+        "registers": f"see {C_HEADER_NAME}",
+    }
+    return generate_verilog(unit, AXI_MODULE_NAME, facts, AXI_CLOCK)
+
+
+@dataclass(frozen=True)
+class PortDescription:
+    """A port of the module with buses: name, direction (input, output), bits and meaning."""
+
+    name: str
+    direction: str
+    width: int
+    text: str
+
+
+# no prefix but the right one fits a port, so their order decides nothing
+_CHANNELS = {
+    "s_axis_t": "logits",
+    "m_axis_t": "decisions",
+    "s_axil_aw": "registers, write address",
+    "s_axil_w": "registers, write data",
+    "s_axil_b": "registers, write response",
+    "s_axil_ar": "registers, read address",
+    "s_axil_r": "registers, read data",
+}
+
+_SIGNALS = {
+    "data": "data",
+    "keep": "bytes that are there, all of them",
+    "last": "end of the packet",
+    "user": "exit index and tag",
+    "addr": "byte address",
+    "prot": "ignored",
+    "strb": "bytes to be written, all of them",
+    "resp": "OKAY or SLVERR",
+    "valid": "the transmitter offers the others",
+    "ready": "the receiver takes them",
+}
+
+
+def axi_ports(config: DecisionConfig) -> tuple[PortDescription, ...]:
+    """Return the ports of the module with buses, clock and reset first."""
+    ports = [
+        PortDescription(AXI_CLOCK.clock, "input", 1, "clock, rising edge"),
+        PortDescription(AXI_CLOCK.reset, "input", 1, "reset, active low, synchronous"),
+    ]
+    for port in FlatPorts(AxiDecisionUnit(config), clock=AXI_CLOCK).ports:
+        channel = next(name for name in _CHANNELS if port.name.startswith(name))
+        text = f"{_CHANNELS[channel]}: {_SIGNALS[port.name.removeprefix(channel)]}"
+        ports.append(PortDescription(port.name, port.direction, port.width, text))
+    return tuple(ports)
