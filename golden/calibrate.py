@@ -1,8 +1,8 @@
 """Thresholds of the early exits for a stated accuracy target, from a calibration split.
 
 An image leaves at the first exit whose integer score reaches the exit's threshold, and at the
-final classifier otherwise. Scores are log-odds of the winner in logit LSBs, so that the same threshold
-means the same confidence at every exit.
+final classifier otherwise. Scores are log-odds of the winner in logit LSBs, so that the same
+threshold means the same confidence at every exit.
 """
 
 import math

@@ -56,7 +56,9 @@ class Container:
             "description": text,
             "sha256": _digest(text, tensors),
         }
-        content = save({key: np.ascontiguousarray(a) for key, a in tensors.items()}, metadata)
+        content = _canonical(
+            save({key: np.ascontiguousarray(a) for key, a in tensors.items()}, metadata)
+        )
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             try:
@@ -87,7 +89,7 @@ class Container:
             raise self._refusal(path, f"have the format {self.format_name!r}", "format", metadata)
         version = metadata.get("version", "")
         if not version.isdecimal() or not 1 <= int(version) <= self.version:
-            rule = f"have version 1 to {self.version}, which this release reads,"
+            rule = f"have version 1 to {self.version}, which this release reads"
             raise self._refusal(path, rule, "version", metadata)
         text = metadata.get("description", "")
         if metadata.get("sha256") != _digest(text, tensors):
@@ -116,7 +118,16 @@ class Container:
             ) from error
 
     def _refusal(self, path: Path, rule: str, key: str, metadata: Mapping[str, str]) -> FileError:
-        return self.error(f"{self.thing} {str(path)!r} must {rule} not {metadata.get(key)!r}")
+        return self.error(f"{self.thing} {str(path)!r} must {rule}, not {metadata.get(key)!r}")
+
+
+def _canonical(content: bytes) -> bytes:
+    """Return a safetensors file with its header sorted: the library leaves the order to chance."""
+    n_header = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + n_header])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors stay aligned
+    return len(text).to_bytes(8, "little") + text + content[8 + n_header :]
 
 
 def _digest(text: str, tensors: Tensors) -> str:

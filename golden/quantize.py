@@ -23,7 +23,7 @@ from .folding import PIXEL_MAX, FoldedNetwork, fold
 from .models import MultiExitNetwork
 from .network import FRACTION_BITS_MAX, FRACTION_BITS_MIN, IntegerNetwork
 from .parameters import LayerParameters
-from .scaling import encode_ratios, quantize_weights
+from .scaling import encode_ratios, quantize_weights, require_finite
 from .spec.checks import require_int
 from .spec.layers import CHAIN_INPUT, AveragePool, Layer, MaxPool, ResidualAdd
 from .spec.numbers import INT8
@@ -83,11 +83,10 @@ def quantize(
         raise ValueError(f"Percentiles must be above 0 and at most 100, not {percentiles!r}")
     folded = model if isinstance(model, FoldedNetwork) else fold(model)
     _check_data(folded, calibration)
+    for name in folded.weights:
+        require_finite(name, folded.weights[name], folded.biases[name])
     folded = _centred(folded)
     logits = folded.forward(calibration.images)
-    for index, exit_logits in enumerate(logits):
-        if not np.isfinite(exit_logits).all():
-            raise ValueError(f"Logits of exit {index} must be finite: a weight or bias is not")
     temperatures = tuple(fit_temperature(x, calibration.labels) for x in logits)
     logit_scales = [t * math.log(2) / (1 << fraction_bits) for t in temperatures]
     offsets = [

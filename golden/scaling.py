@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .parameters import WEIGHT_LIMIT, LayerParameters
-from .spec.numbers import MULTIPLIER_WIDTH, SHIFT_MAX
+from .spec.numbers import INT32, MULTIPLIER_WIDTH, SHIFT_MAX, UINT8
 
 MULTIPLIER_HIGH = (1 << MULTIPLIER_WIDTH) - 1
 
 BIAS_LIMIT = 1 << 21
-"""Biases stay below this: a channel of tiny weights gets coarser ones rather than a huge bias."""
+"""Largest bias of a layer with few inputs; with many, what its products can sum up to.
+
+A channel of tiny weights gets coarser ones rather than a bias that needs a wider accumulator.
+"""
 
 Reals = NDArray[np.float64]
 
@@ -85,13 +88,14 @@ def quantize_weights(
     ValueError
         If a weight or bias is not finite.
     """
-    for thing, values in (("Weight", weight), ("Bias", bias)):
-        if not np.isfinite(values).all():
-            wrong = values[~np.isfinite(values)][0]
-            raise ValueError(f"{thing} of {layer_name} must be finite, not {float(wrong)!r}")
-    magnitudes = np.abs(weight).reshape(len(weight), -1).max(axis=1)
+    require_finite(layer_name, weight, bias)
+    magnitudes = np.abs(weight).reshape(len(weight), -1)
+    products_limit = magnitudes.shape[1] * WEIGHT_LIMIT * UINT8.high
+    bias_limit = min(max(BIAS_LIMIT, products_limit), INT32.high)
     shifted = bias + offset * out_scale
-    scales = np.maximum(magnitudes / WEIGHT_LIMIT, np.abs(shifted) / (in_scale * BIAS_LIMIT))
+    scales = np.maximum(
+        magnitudes.max(axis=1) / WEIGHT_LIMIT, np.abs(shifted) / (in_scale * bias_limit)
+    )
     scales = np.where(scales > 0, scales, 1.0)  # a channel of zeros has no scale
     (multiplier,), shift = encode_ratios(layer_name, in_scale * scales / out_scale)
     per_channel = scales.reshape(-1, *[1] * (weight.ndim - 1))
@@ -101,3 +105,11 @@ def quantize_weights(
         multiplier=multiplier,
         shift=shift,
     )
+
+
+def require_finite(layer_name: str, weight: Reals, bias: Reals) -> None:
+    """Raise ValueError, naming the layer, unless all weights and biases are finite."""
+    for thing, values in (("Weight", weight), ("Bias", bias)):
+        if not np.isfinite(values).all():
+            wrong = values[~np.isfinite(values)][0]
+            raise ValueError(f"{thing} of {layer_name} must be finite, not {float(wrong)!r}")

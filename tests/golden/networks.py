@@ -1,0 +1,109 @@
+"""Networks of random integers with every kind of layer."""
+
+import numpy as np
+
+from offramp.golden.network import IntegerNetwork
+from offramp.golden.parameters import LayerParameters, parameter_shapes
+from offramp.golden.spec.layers import (
+    AveragePool,
+    Convolution,
+    FullyConnected,
+    Layer,
+    MaxPool,
+    ResidualAdd,
+)
+from offramp.golden.spec.numbers import INT8
+from offramp.golden.spec.topology import Segment, Topology
+
+
+def every_kind() -> Topology:
+    """Return two segments with all kinds of layers, formats, paddings, strides and groups."""
+    first = (
+        Convolution(
+            name="conv",
+            in_shape=(7, 6, 3),
+            out_channels=8,
+            kernel=(3, 3),
+            stride=2,
+            padding=(0, 1, 1, 1),
+            relu=True,
+        ),
+        Convolution(
+            name="depthwise",
+            in_shape=(3, 3, 8),
+            out_channels=8,
+            kernel=(3, 3),
+            padding=(1, 1, 1, 1),
+            groups=8,
+            relu=True,
+        ),
+        Convolution(name="pointwise", in_shape=(3, 3, 8), out_channels=8, kernel=(1, 1)),
+        ResidualAdd(name="add", in_shape=(3, 3, 8), in_format=INT8, other="conv", relu=True),
+    )
+    first_branch = (
+        MaxPool(name="max", in_shape=(3, 3, 8), kernel=(2, 2)),
+        FullyConnected(name="hidden", in_shape=(2, 2, 8), out_features=9, relu=True),
+        FullyConnected(name="logits0", in_shape=(1, 1, 9), out_features=4),
+    )
+    second = (
+        Convolution(
+            name="grouped", in_shape=(3, 3, 8), out_channels=6, kernel=(1, 2), groups=2
+        ),  # signed output
+        ResidualAdd(
+            name="twice",
+            in_shape=(3, 2, 6),
+            in_format=INT8,
+            other="grouped",
+            other_format=INT8,
+            relu=False,
+        ),
+    )
+    second_branch = (
+        AveragePool(name="average", in_shape=(3, 2, 6), in_format=INT8, kernel=(3, 2)),
+        FullyConnected(name="logits1", in_shape=(1, 1, 6), in_format=INT8, out_features=4),
+    )
+    return Topology(
+        segments=(
+            Segment(backbone=first, branch=first_branch),
+            Segment(backbone=second, branch=second_branch),
+        )
+    )
+
+
+def random_parameters(layer: Layer, rng: np.random.Generator) -> LayerParameters:
+    """Return integers with which the layer's output uses its range without saturating always."""
+    arrays = {}
+    for name, shape in parameter_shapes(layer).items():
+        if name == "weight":
+            arrays[name] = rng.integers(-127, 128, shape).astype(np.int8)
+        elif name == "bias":
+            arrays[name] = rng.integers(-20_000, 20_000, shape).astype(np.int32)
+        elif name == "shift":
+            arrays[name] = rng.integers(24, 27, shape).astype(np.uint8)
+        elif layer.weight_shape is not None:
+            arrays[name] = rng.integers(1 << 15, 1 << 16, shape).astype(np.uint16)
+        else:
+            arrays["shift"] = np.full(shape, 15, np.uint8)
+            arrays[name] = rng.integers(1 << 12, 1 << 14, shape).astype(np.uint16)
+    if layer.weight_shape is None and "shift" in arrays:
+        arrays["shift"] = np.full(arrays["shift"].shape, 15, np.uint8)
+    return LayerParameters(**arrays)
+
+
+def random_network(seed: int, topology: Topology | None = None) -> IntegerNetwork:
+    """Return a network of random integers."""
+    rng = np.random.default_rng(seed)
+    topology = every_kind() if topology is None else topology
+    return IntegerNetwork(
+        name="random",
+        topology=topology,
+        parameters={
+            layer.name: random_parameters(layer, rng)
+            for layer in topology.layers
+            if layer.multiplier_names
+        },
+        class_names=tuple("abcd")[: topology.n_classes],
+        fraction_bits=3,
+        temperatures=(1.0,) * topology.n_exits,
+        metadata={"seed": seed},
+    )

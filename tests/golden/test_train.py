@@ -1,0 +1,155 @@
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from offramp.golden.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from offramp.golden.data import Dataset, Splits
+from offramp.golden.models import MultiExitNetwork
+from offramp.golden.train import EpochReport, TrainingConfig, float_logits, load_model, train
+
+SHORT = TrainingConfig(epochs=3, batch_size=64)
+
+
+@pytest.fixture(scope="module")
+def data(digits: Splits) -> Dataset:
+    return digits.train.subset(np.arange(200))
+
+
+def same_weights(a: MultiExitNetwork, b: MultiExitNetwork) -> bool:
+    one, other = a.state_dict(), b.state_dict()
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_exits_of_the_digits_are_accurate(trained: MultiExitNetwork, digits: Splits) -> None:
+    logits = float_logits(trained, digits.test.images)
+    accuracies = [float((x.argmax(axis=1) == digits.test.labels).mean()) for x in logits]
+    assert min(accuracies) >= 0.96
+    assert accuracies[-1] >= 0.975
+    assert not trained.training
+
+
+def test_the_same_seed_makes_the_same_weights_and_another_does_not(data: Dataset) -> None:
+    before = torch.random.get_rng_state()
+    first = train(SHORT, data)
+    assert torch.equal(
+        torch.random.get_rng_state(), before
+    )  # the caller's randomness is left alone
+    torch.manual_seed(123)
+    assert same_weights(train(SHORT, data), first)
+    assert not same_weights(train(replace(SHORT, seed=1), data), first)
+
+
+def test_progress_reports_every_epoch(data: Dataset) -> None:
+    reports: list[EpochReport] = []
+    train(SHORT, data, progress=reports.append)
+    assert [(x.epoch, x.n_epochs, len(x.accuracies)) for x in reports] == [
+        (1, 3, 3),
+        (2, 3, 3),
+        (3, 3, 3),
+    ]
+    assert reports[0].loss > reports[2].loss > 0
+    assert all(0 <= accuracy <= 1 for x in reports for accuracy in x.accuracies)
+
+
+@pytest.mark.parametrize("stop", [1, 2])
+def test_an_interrupted_run_resumes_to_the_same_weights(
+    data: Dataset, tmp_path: Path, stop: int
+) -> None:
+    path = tmp_path / "run"
+    seen = []
+
+    def interrupt(report: EpochReport) -> None:
+        seen.append(report.epoch)
+        if seen == list(range(1, stop + 1)):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(SHORT, data, progress=interrupt, checkpoint=path)
+    resumed = train(SHORT, data, progress=interrupt, checkpoint=path)
+    assert seen == [1, 2, 3]
+    assert same_weights(resumed, train(SHORT, data))
+    loaded, checkpoint = load_model(path)
+    assert same_weights(loaded, resumed)
+    assert (checkpoint.epochs_done, checkpoint.data["images"]) == (3, 200)
+
+
+def test_a_finished_run_is_not_repeated(data: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    first = train(SHORT, data, checkpoint=path)
+    reports: list[EpochReport] = []
+    again = train(SHORT, data, progress=reports.append, checkpoint=path)
+    assert not reports
+    assert same_weights(first, again)
+
+
+def test_the_callers_thread_count_returns(data: Dataset) -> None:
+    before = torch.get_num_threads()
+    train(replace(SHORT, epochs=1, n_threads=1), data)
+    assert torch.get_num_threads() == before
+
+
+def test_checkpoints_of_other_runs_are_refused(data: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    train(replace(SHORT, epochs=1), data, checkpoint=path)
+    message = f"must be of the same configuration, not {str(path)!r}: epochs, seed differ"
+    with pytest.raises(CheckpointError, match=re.escape(message)):
+        train(replace(SHORT, seed=5), data, checkpoint=path)
+    message = f"must be of the same data, not {str(path)!r}: images, sha256 differ"
+    with pytest.raises(CheckpointError, match=re.escape(message)):
+        train(replace(SHORT, epochs=1), data.subset(np.arange(100)), checkpoint=path)
+
+
+def test_unfinished_damaged_and_foreign_checkpoints_make_no_model(
+    data: Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    train(replace(SHORT, epochs=1), data, checkpoint=path)
+    whole = load_checkpoint(path)
+    save_checkpoint(replace(whole, config={**whole.config, "epochs": 2}), path)
+    message = f"must be of a finished training of 2 epochs, not {str(path)!r} of 1"
+    with pytest.raises(CheckpointError, match=re.escape(message)):
+        load_model(path)
+    save_checkpoint(replace(whole, config={**whole.config, "model": "other"}), path)
+    message = f"{str(path)!r}: Model must be one of digits, not 'other'"
+    with pytest.raises(CheckpointError, match=re.escape(message)):
+        load_model(path)
+    save_checkpoint(replace(whole, model={}), path)
+    with pytest.raises(CheckpointError, match="must hold a known model") as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(CheckpointError, match="Checkpoint must be a whole safetensors file"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"epochs": 0}, "Epochs must be in 1..100000, not 0"),
+        ({"batch_size": 1}, "Batch size must be in 2..1048576, not 1"),
+        ({"seed": -1}, "Seed must be in 0..2147483647, not -1"),
+        ({"n_threads": 0}, "Number of threads must be in 1..256, not 0"),
+        ({"learning_rate": 0.0}, "Learning rate must be positive, not 0.0"),
+        ({"learning_rate": float("nan")}, "Learning rate must be positive, not nan"),
+        ({"weight_decay": -0.1}, "Weight decay must not be negative, not -0.1"),
+        ({"shift_probability": 1.5}, "Shift probability must be in 0..1, not 1.5"),
+        ({"exit_weights": (1.0, 0.0, 1.0)}, "Exit weights must be positive, not (1.0, 0.0, 1.0)"),
+    ],
+)
+def test_illegal_configurations_are_refused(fields: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        TrainingConfig(**fields)
+
+
+def test_data_that_does_not_fit_the_model_is_refused(data: Dataset) -> None:
+    wide = replace(data, images=np.zeros((200, 8, 9, 1), np.uint8))
+    with pytest.raises(ValueError, match=r"^Images must be \(8, 8, 1\) as the model digits takes"):
+        train(SHORT, wide)
+    with pytest.raises(ValueError, match=r"^Exit weights must be one for each of 3 exits, not"):
+        train(replace(SHORT, exit_weights=(1.0,)), data)
+    with pytest.raises(ValueError, match=r"^Images must be at least a batch of 64, not 10$"):
+        train(SHORT, data.subset(np.arange(10)))
