@@ -1,6 +1,7 @@
 """The decision unit's RTL behind a batch call."""
 
 import ctypes
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,11 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ...golden.decision import Decisions, Logits, check_logits, check_threshold
+from ...golden.spec.checks import require_int
 from ...golden.spec.decision import DecisionConfig
 from ...hw.decision.delivery import MODULE_NAME, decision_verilog
 from .build import build_library
 
 _DRIVER = Path(__file__).with_suffix(".cpp")
+
+
+# generated once a process: that takes longer than loading the library
+_verilog_of = cache(decision_verilog)
 
 
 class EmulationError(Exception):
@@ -48,7 +54,7 @@ class DecisionEmulator:
             "LOGIT_MASK": f"{(1 << config.logit_width) - 1}",
             "TAG_MASK": f"{(1 << config.tag_width) - 1}u",
         }
-        text = decision_verilog(config) if verilog is None else verilog
+        text = _verilog_of(config) if verilog is None else verilog
         library = ctypes.CDLL(str(build_library(text, MODULE_NAME, _DRIVER, defines)))
         pointer = ctypes.c_void_p
         library.offramp_create.restype = pointer
@@ -93,16 +99,16 @@ class DecisionEmulator:
 
         Raises
         ------
+        TypeError, ValueError
+            The arguments are not as said.
         EmulationError
             The unit hangs, or its decisions come out of order or under another exit.
         """
         values = np.ascontiguousarray(check_logits(self.config, logits), dtype=np.int16)
         n, length = values.shape
-        exits = np.ascontiguousarray(np.broadcast_to(exit_index, n), dtype=np.uint8)
-        if n and not (exits.min() >= 0 and exits.max() < self.config.n_exits):
-            raise ValueError(
-                f"Exit index must be in 0..{self.config.n_exits - 1}, not {int(exits.max())}"
-            )
+        exits = self._checked_exits(exit_index, n)
+        require_int("Idle cycles in 256", idle, 0, 255)
+        require_int("Stalled cycles in 256", stall, 0, 255)
         taken = np.empty(n, np.uint8)
         label = np.empty(n, np.int32)
         score = np.empty(n, np.int32)
@@ -120,6 +126,24 @@ class DecisionEmulator:
         if not (np.array_equal(tag, expected_tag) and np.array_equal(exits_out, exits)):
             raise EmulationError("Decisions must come in the order of the vectors, but do not")
         return Decisions(taken.astype(bool), label.astype(np.int64), score.astype(np.int64))
+
+    def _checked_exits(
+        self, exit_index: int | npt.NDArray[np.integer], n: int
+    ) -> npt.NDArray[np.uint8]:
+        given = np.asarray(exit_index)
+        if not np.issubdtype(given.dtype, np.integer):
+            raise TypeError(f"Exit index must be integer, not {given.dtype}")
+        if given.shape not in ((), (n,)):
+            raise ValueError(
+                f"Exit index must be one or one for each of {n} vectors, not {list(given.shape)}"
+            )
+        # before the conversion, which wraps
+        illegal = given[(given < 0) | (given >= self.config.n_exits)]
+        if illegal.size:
+            raise ValueError(
+                f"Exit index must be in 0..{self.config.n_exits - 1}, not {int(illegal[0])}"
+            )
+        return np.ascontiguousarray(np.broadcast_to(given, n), dtype=np.uint8)
 
     def close(self) -> None:
         """Free the model; a second call does nothing."""
