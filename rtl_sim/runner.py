@@ -25,6 +25,14 @@ from .verilator import ToolError, require_tool, tool_environment
 SIMULATORS = ("verilator", "icarus")
 """Simulators that benches run on."""
 
+BUILD_ARGUMENTS: dict[str, list[str]] = {
+    # cocotb makes every signal public, so that Verilator cannot split a vector whose bits depend
+    # on each other: that costs speed, and is no loop
+    "verilator": ["-Wno-UNOPTFLAT"],
+    "icarus": [],
+}
+"""What each simulator is called with beyond what cocotb sets; other warnings stop Verilator."""
+
 _INHERITED_BY_COCOTB = ("COCOTB_", "GPI_", "PYGPI_", "PYTEST_", "SIM_CMD_", "TOPLEVEL")
 """What an outer run, or the user's shell, must not slip into ours."""
 
@@ -154,7 +162,7 @@ def run_bench(
                 build_dir=folder,
                 # Verilator compares contents itself; Icarus would warn of an old build
                 always=True,
-                build_args=["-Wno-UNOPTFLAT"] if simulator == "verilator" else [],
+                build_args=BUILD_ARGUMENTS[simulator],
                 timescale=timescale,
                 waves=waves,
                 log_file=log,
