@@ -166,6 +166,16 @@ class Register:
         if self._signed and (len(self.fields) > 1 or self.fields[0].lsb):
             raise ValueError(f"Signed field of {self.name} must stand alone, not {self.fields!r}")
 
+        plain = (Access.CONSTANT, Access.READ_ONLY, Access.READ_WRITE)
+        if self.arrays and any(field.access not in plain for field in self.fields):
+            raise ValueError(
+                f"Fields of array {self.name} must be read only or read-write, not {self.fields!r}"
+            )
+        if self.memory and [field.access for field in self.fields] != [Access.READ_ONLY]:
+            raise ValueError(
+                f"Field of {self.name} in memory must be one, read only, not {self.fields!r}"
+            )
+
     @property
     def _signed(self) -> bool:
         return any(field.signed for field in self.fields)

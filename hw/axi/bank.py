@@ -1,6 +1,9 @@
 """A register bank built from a register map."""
 
-from amaranth.hdl import Const, Module, Shape, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Const, Module, Mux, Shape, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +19,9 @@ from ...golden.spec.registers import (
 from .signature import RegisterPort
 
 __all__ = ["MemoryPort", "RegisterBank"]
+
+ALIGNMENT = WORD_BYTES.bit_length() - 1
+"""Low bits of a byte address that a word address lacks."""
 
 
 class MemoryPort(wiring.Signature):
@@ -36,7 +42,7 @@ class MemoryPort(wiring.Signature):
         super().__init__(
             {
                 "read": Out(1),
-                "address": Out(address_width - 2),
+                "address": Out(address_width - ALIGNMENT),
                 "done": In(1),
                 "data": In(WORD_BITS),
             }
@@ -73,7 +79,8 @@ def _element(member, index):
 class RegisterBank(wiring.Component):
     """Hold the registers of a map and answer accesses to them.
 
-    Reads of registers in the bank are done in their first cycle; those in a memory are handed on.
+    Reads of registers in the bank are done in their second cycle; those in a memory are handed on
+    in it.
     A write takes effect at the end of its cycle. Illegal accesses are answered with an error and
     change nothing; which are legal is said in `offramp.golden.spec.registers`.
 
@@ -120,23 +127,11 @@ class RegisterBank(wiring.Component):
             m.d.sync += flag.eq(flag | self._value(register, field))
             flags[register.name, field.name] = flag
 
-        m.d.comb += port.read_done.eq(port.read)
-        if any(register.memory for register in self._map.registers):
-            m.d.comb += self.memory.address.eq(port.read_address)
-        with m.Switch(port.read_address):
-            for register in self._map.registers:
-                if register.memory:
-                    self._elaborate_memory_read(m, register)
-                else:
-                    self._elaborate_read(m, register, flags)
-            with m.Default():
-                m.d.comb += port.read_error.eq(1)
-
+        self._elaborate_reads(m, flags)
         m.d.comb += port.write_error.eq(1)
-        with m.Switch(port.write_address):
-            for register in self._map.registers:
-                if register.writable:
-                    self._elaborate_write(m, register, flags)
+        for register in self._map.registers:
+            if register.writable:
+                self._elaborate_write(m, register, flags)
         return m
 
     def _fields(self, access):
@@ -151,58 +146,104 @@ class RegisterBank(wiring.Component):
         """Return the member of a field, one element of it for registers in arrays."""
         return _element(getattr(self, f"{register.name}_{field.name}"), index)
 
-    def _elaborate_memory_read(self, m, register):
+    def _elaborate_reads(self, m, flags):
+        """Decode and choose within arrays in one cycle, put the word together in the next."""
         port = self.port
-        with m.Case(*(address // WORD_BYTES for address in register.addresses)):
+        looked = Signal()
+        unknown = Signal(init=1)
+        done = Signal()
+        begin = Signal()
+        in_memory = Signal()
+        m.d.comb += [
+            begin.eq(port.read & ~port.read_done),
+            done.eq(1),
+            port.read_done.eq(looked & done),
+            port.read_error.eq(unknown),
+        ]
+        m.d.sync += [looked.eq(begin), unknown.eq(1), in_memory.eq(0)]
+        words = []
+        for register in self._map.registers:
+            selected = in_memory
+            if not register.memory:
+                selected = Signal(name=f"{register.name}_read_selected")
+                m.d.sync += selected.eq(0)
+                words.append((selected, self._word(m, register, flags)))
+            if register.latch:
+                m.d.comb += getattr(self, f"{register.name}_read").eq(selected)
+            with m.Switch(port.read_address):
+                with m.Case(*(address // WORD_BYTES for address in register.addresses)):
+                    m.d.sync += [selected.eq(begin), unknown.eq(0)]
+        if any(register.memory for register in self._map.registers):
+            words.append((in_memory, self.memory.data))
             m.d.comb += [
-                self.memory.read.eq(port.read),
-                port.read_done.eq(self.memory.done),
-                port.read_data.eq(self.memory.data),
+                self.memory.read.eq(in_memory),
+                self.memory.address.eq(port.read_address),
+                done.eq(~in_memory | self.memory.done),
             ]
+        gated = [Mux(selected, word, 0) for selected, word in words]
+        m.d.comb += port.read_data.eq(reduce(or_, gated))
 
-    def _elaborate_read(self, m, register, flags):
-        for address, index in register.addresses.items():
-            with m.Case(address // WORD_BYTES):
-                for field in register.fields:
-                    match field.access:
-                        case Access.PULSE:
-                            continue
-                        case Access.CONSTANT:
-                            value = field.reset
-                        case Access.WRITE_1_TO_CLEAR:
-                            value = flags[register.name, field.name]
-                        case _:
-                            value = self._value(register, field, index)
-                    if field.signed:
-                        # extended by the assignment: a signed field fills the word
-                        m.d.comb += self.port.read_data.eq(value)
-                    else:
-                        end = field.lsb + field.width
-                        m.d.comb += self.port.read_data[field.lsb : end].eq(value)
-                if register.latch:
-                    m.d.comb += getattr(self, f"{register.name}_read").eq(self.port.read)
+    def _word(self, m, register, flags):
+        """Return the word of a register; of an array, that which the address of before chose."""
+        word = Signal(WORD_BITS, name=f"{register.name}_word")
+        for field in register.fields:
+            match field.access:
+                case Access.PULSE:
+                    continue
+                case Access.CONSTANT:
+                    value = field.reset
+                case Access.WRITE_1_TO_CLEAR:
+                    value = flags[register.name, field.name]
+                case _:
+                    value = self._chosen(m, register, field)
+            if field.signed:
+                # extended by the assignment: a signed field fills the word
+                m.d.comb += word.eq(value)
+            else:
+                m.d.comb += word[field.lsb : field.lsb + field.width].eq(value)
+        return word
+
+    def _chosen(self, m, register, field):
+        """Return the value of a field; in an array, of the element that was addressed before."""
+        if not register.arrays:
+            return self._value(register, field)
+        chosen = Signal(_shape(field), name=f"{register.name}_{field.name}_chosen")
+        # address bits that are the same for all elements choose nothing
+        first, last = min(register.addresses), max(register.addresses)
+        low = min(array.stride for array in register.arrays).bit_length() - 1
+        high = max((first ^ last).bit_length(), low)
+        place = self.port.read_address[low - ALIGNMENT : high - ALIGNMENT]
+        with m.Switch(place):
+            for address, index in register.addresses.items():
+                with m.Case((address & ((1 << high) - 1)) >> low):
+                    m.d.sync += chosen.eq(self._value(register, field, index))
+        return chosen
 
     def _elaborate_write(self, m, register, flags):
-        data = self.port.write_data
+        port, data = self.port, self.port.write_data
         legal = Signal(name=f"{register.name}_legal")
         m.d.comb += legal.eq(_legal(register, data))
         for address, index in register.addresses.items():
-            with m.Case(address // WORD_BYTES):
-                m.d.comb += self.port.write_error.eq(~legal)
-                with m.If(self.port.write & legal):
-                    for field in register.fields:
-                        written = data[field.lsb : field.lsb + field.width]
-                        match field.access:
-                            case Access.READ_WRITE:
-                                m.d.sync += self._value(register, field, index).eq(written)
-                            case Access.PULSE:
-                                m.d.comb += self._value(register, field, index).eq(written)
-                            case Access.WRITE_1_TO_CLEAR:
-                                flag = flags[register.name, field.name]
-                                keep = flag & ~written
-                                m.d.sync += flag.eq(keep | self._value(register, field))
-                            case _:
-                                pass
+            # decoded in the cycle before the write, which is then short
+            suffix = "".join(f"_{number}" for number in index)
+            selected = Signal(name=f"{register.name}{suffix}_selected")
+            m.d.sync += selected.eq((port.write_address == address // WORD_BYTES) & legal)
+            with m.If(selected):
+                m.d.comb += port.write_error.eq(0)
+            with m.If(selected & port.write):
+                for field in register.fields:
+                    written = data[field.lsb : field.lsb + field.width]
+                    match field.access:
+                        case Access.READ_WRITE:
+                            m.d.sync += self._value(register, field, index).eq(written)
+                        case Access.PULSE:
+                            m.d.comb += self._value(register, field, index).eq(written)
+                        case Access.WRITE_1_TO_CLEAR:
+                            flag = flags[register.name, field.name]
+                            keep = flag & ~written
+                            m.d.sync += flag.eq(keep | self._value(register, field))
+                        case _:
+                            pass
 
 
 def _legal(register: Register, data):

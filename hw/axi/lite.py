@@ -18,8 +18,8 @@ class AxiLiteSlave(wiring.Component):
     answer SLVERR; the first two do not reach the port. AxPROT is ignored.
 
     Latency: a write takes effect at the clock edge that raises BVALID, 2 cycles after both AWVALID
-    and WVALID were seen; RVALID comes 2 cycles after ARVALID, plus what the port waits.
-    Throughput: a write, and a read, every 3 cycles.
+    and WVALID were seen; RVALID comes 2 cycles after ARVALID, plus the cycles of `read` before
+    `read_done`. Throughput: a write every 3 cycles, a read every 3 plus these.
 
     Parameters
     ----------
@@ -76,13 +76,14 @@ class AxiLiteSlave(wiring.Component):
             port.read.eq(wanted & aligned),
             port.read_address.eq(bus.araddr[2:]),
         ]
-        m.d.sync += bus.arready.eq(0)
-        with m.If(wanted & (port.read_done | ~aligned)):
-            m.d.sync += bus.arready.eq(1)
-            with m.If(aligned & ~port.read_error):
-                m.d.sync += [bus.rdata.eq(port.read_data), bus.rresp.eq(Response.OKAY)]
-            with m.Else():
-                m.d.sync += [bus.rdata.eq(0), bus.rresp.eq(Response.SLVERR)]
+        m.d.sync += bus.arready.eq(wanted & (port.read_done | ~aligned))
+        # whether the port is done or not: it stays once ARREADY is up
+        with m.If(~bus.arready & ~bus.rvalid):
+            failed = ~aligned | port.read_error
+            m.d.sync += [
+                bus.rdata.eq(port.read_data),
+                bus.rresp.eq(Mux(failed, Response.SLVERR, Response.OKAY)),
+            ]
         with m.If(bus.arready):
             m.d.sync += bus.rvalid.eq(1)
         with m.Elif(bus.rready):

@@ -90,9 +90,9 @@ class RegisterPort(wiring.Signature):
     write : Out(1)
         Write in this cycle.
     write_address, write_data : Out
-        Of that write.
+        Of that write; the same in the cycle before, too.
     write_error : In(1)
-        The write is refused; in the same cycle.
+        The write is refused; in the cycle of the write.
     read : Out(1)
         Held until `read_done`.
     read_address : Out
@@ -100,6 +100,7 @@ class RegisterPort(wiring.Signature):
     read_done : In(1)
         `read_data` and `read_error` are valid in this cycle; never without `read`.
     read_data, read_error : In
+        The data of an error is 0, and so it is without `read`.
     """
 
     def __init__(self, address_width: int):

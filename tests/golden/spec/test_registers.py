@@ -70,6 +70,14 @@ def test_arrays_have_an_address_for_each_index():
             "Signed field of data must stand alone, not (Field(",
         ),
         (
+            lambda: register(field(access=Access.PULSE), arrays=(Array("row", 2, 4),)),
+            "Fields of array data must be read only or read-write, not (Field(",
+        ),
+        (
+            lambda: register(field(access=Access.READ_WRITE), memory=True),
+            "Field of data in memory must be one, read only, not (Field(",
+        ),
+        (
             lambda: RegisterMap(name="test", address_width=2, registers=(register(offset=4),)),
             "Address of data must be free and below 0x4, not 0x4",
         ),
