@@ -68,7 +68,11 @@ def count_mismatches(
 def differs(config: DecisionConfig, verilog: str) -> bool:
     """Return whether a design is told from the golden model of `config`; a hang tells, too."""
     with DecisionEmulator(config, verilog) as emulator:
+        workloads = standard_workloads(config)
         try:
-            return count_mismatches(emulator, standard_workloads(config)) > 0
+            return (
+                count_mismatches(emulator, workloads) > 0
+                or count_mismatches(emulator, workloads, idle=128, stall=128) > 0
+            )
         except EmulationError:
             return True
