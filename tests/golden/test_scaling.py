@@ -74,9 +74,8 @@ def test_a_channel_of_zeros_keeps_its_bias() -> None:
     assert values.bias.tolist() == [0, BIAS_LIMIT]
     assert values.multiplier is not None
     assert values.shift is not None
-    assert BIAS_LIMIT * float(values.multiplier[1]) / 2.0 ** values.shift[1] == pytest.approx(
-        7, rel=1e-4
-    )
+    ratio = float(values.multiplier[1]) / 2.0 ** values.shift[1]
+    assert BIAS_LIMIT * ratio == pytest.approx(7, rel=1e-4)
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
