@@ -18,11 +18,12 @@ from typing import Any
 import cocotb
 import numpy as np
 from amaranth.hdl import Shape
+from amaranth.lib.data import StructLayout
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 
 from ...golden.spec.decision import DecisionConfig
-from ...hw.decision import Decision, DecisionUnit
+from ...hw.decision import Decision, DecisionUnit, LogitBeat
 from ..stimuli import (
     Outcome,
     Vector,
@@ -38,18 +39,31 @@ from .stream import STALLS, StreamDriver, StreamMonitor, stalls
 CONFIG_VARIABLE = "OFFRAMP_BENCH_CONFIG"
 LOGITS_VARIABLE = "OFFRAMP_BENCH_LOGITS"
 
-CONFIG = DecisionConfig(**json.loads(os.environ.get(CONFIG_VARIABLE, "{}")))
+
+def _config_of(text: str) -> DecisionConfig:
+    """Return the configuration; JSON has lists where it has tuples."""
+    parameters = json.loads(text)
+    return DecisionConfig(
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in parameters.items()}
+    )
+
+
+CONFIG = _config_of(os.environ.get(CONFIG_VARIABLE, "{}"))
 LATENCY = DecisionUnit(CONFIG).latency
 LOGITS_FILE = os.environ.get(LOGITS_VARIABLE)
 
 # a hundred times what the longest test needs: it ends a bench that hangs
 WATCHDOG: dict[str, Any] = {"timeout_time": 2 * (10 + CONFIG.n_classes), "timeout_unit": "ms"}
 
-FIELDS = {
-    # a Shape for a plain field; all fields of these payloads are plain
-    name: Shape.cast(field.shape).signed
-    for name, field in Decision(CONFIG)
-}
+
+def _ports_of(payload: StructLayout) -> dict[str, bool]:
+    """Return the fields of a payload that have a port, and whether each is signed."""
+    shapes = {name: Shape.cast(field.shape) for name, field in payload}
+    return {name: shape.signed for name, shape in shapes.items() if shape.width}
+
+
+IN_FIELDS = _ports_of(LogitBeat(CONFIG))
+OUT_FIELDS = _ports_of(Decision(CONFIG))
 
 
 class TB:
@@ -69,7 +83,7 @@ class TB:
         self.dut = dut
         self.config = config
         self.driver = StreamDriver(dut, "i", stalls(idle, seed=1))
-        self.monitor = StreamMonitor(dut, "o", FIELDS, stalls(stall, seed=2))
+        self.monitor = StreamMonitor(dut, "o", OUT_FIELDS, stalls(stall, seed=2))
         self._n_sent = 0
 
     async def start(self, *, monitored: bool = True) -> None:
@@ -93,7 +107,7 @@ class TB:
         self._n_sent += 1
         wrong_tag = tag ^ ((1 << self.config.tag_width) - 1)
         wrong_exit = (vector.exit_index + 1) % self.config.n_exits
-        return [
+        beats = [
             {
                 "logit": logit,
                 "last": place == last,
@@ -102,6 +116,7 @@ class TB:
             }
             for place, logit in enumerate(vector.logits)
         ]
+        return [{name: beat[name] for name in IN_FIELDS} for beat in beats]
 
     async def check(self, workload: Workload) -> None:
         """Send a workload and compare every decision with the golden model's."""
@@ -186,7 +201,7 @@ async def vectors_follow_each_other_without_a_bubble(dut: Any) -> None:
 async def decision_is_offered_before_ready_and_held(dut: Any) -> None:
     tb = await started(dut, monitored=False)
     held = chain(repeat(True, 3 * LATENCY + 4 * CONFIG.n_classes), repeat(False))
-    tb.monitor = StreamMonitor(dut, "o", FIELDS, held)
+    tb.monitor = StreamMonitor(dut, "o", OUT_FIELDS, held)
     cocotb.start_soon(tb.monitor.run())
     await tb.check(random_workload(CONFIG, 20, seed=6))
     # the monitor asserts that it is held; here, that it had to be

@@ -45,7 +45,7 @@ def test_unit_passes_the_bench_with_given_logits(work: Path, simulator: str) -> 
         DecisionConfig(
             n_classes=2, logit_width=4, fraction_bits=2, mantissa_bits=4, n_exits=1, tag_width=1
         ),
-        DecisionConfig(n_classes=7, logit_width=6, fraction_bits=4, n_exits=5, tag_width=32),
+        DecisionConfig(n_classes=5, logit_width=6, fraction_bits=4, n_exits=3, tag_width=32),
     ],
     ids=["smallest", "odd"],
 )
