@@ -17,7 +17,14 @@ from functools import cache, cached_property
 from itertools import pairwise
 from math import ceil, floor, log2
 
-from .checks import require_int
+from .checks import require_choice, require_int
+from .criteria import (
+    FEATURES,
+    GATE_WEIGHT,
+    PATIENCE_TAG_WIDTH_MAX,
+    Criterion,
+    EntropyArithmetic,
+)
 from .numbers import IntegerFormat
 
 OCTAVES_MAX = 64
@@ -42,6 +49,8 @@ class DecisionConfig:
         Exits with a threshold of their own, 1 to 16.
     tag_width : int
         Bits of the sample tag that travels with a vector, 1 to 32.
+    criteria : tuple of str
+        Names of the criteria that are present, of `Criterion`; kept in the order of that.
 
     Raises
     ------
@@ -55,6 +64,7 @@ class DecisionConfig:
     mantissa_bits: int = 7
     n_exits: int = 2
     tag_width: int = 8
+    criteria: tuple[str, ...] = (Criterion.CONFIDENCE,)
 
     def __post_init__(self) -> None:
         require_int("Number of classes", self.n_classes, 2, 1024)
@@ -63,6 +73,7 @@ class DecisionConfig:
         require_int("Mantissa bits", self.mantissa_bits, 4, 10)
         require_int("Number of exits", self.n_exits, 1, 16)
         require_int("Tag width", self.tag_width, 1, 32)
+        self._check_criteria()
         if self.fraction_bits >= self.logit_width:
             raise ValueError(
                 f"Fraction bits must be below the logit width {self.logit_width}, "
@@ -73,6 +84,25 @@ class DecisionConfig:
                 f"Logit width must be at most fraction bits + {OCTAVES_MAX.bit_length() - 1} "
                 f"({OCTAVES_MAX} octaves), not {self.logit_width} "
                 f"with {self.fraction_bits} fraction bits"
+            )
+
+    def _check_criteria(self) -> None:
+        if not isinstance(self.criteria, tuple):
+            raise TypeError(f"Criteria must be a tuple of names, not {self.criteria!r}")
+        for name in self.criteria:
+            require_choice("Criterion", name, Criterion)
+        if not self.criteria or len(set(self.criteria)) != len(self.criteria):
+            raise ValueError(f"Criteria must be one or more different ones, not {self.criteria!r}")
+        ordered = tuple(criterion for criterion in Criterion if criterion in self.criteria)
+        object.__setattr__(self, "criteria", ordered)
+        if Criterion.GATE in ordered and not self.features:
+            raise ValueError(
+                f"Criteria with gate must have one of {', '.join(FEATURES)}, not {ordered!r}"
+            )
+        if Criterion.PATIENCE in ordered and self.tag_width > PATIENCE_TAG_WIDTH_MAX:
+            raise ValueError(
+                f"Tag width with patience must be in 1..{PATIENCE_TAG_WIDTH_MAX}, "
+                f"not {self.tag_width!r}"
             )
 
     # -- formats ---------------------------------------------------------------------------------
@@ -96,6 +126,37 @@ class DecisionConfig:
     def threshold_high(self) -> int:
         """Largest legal threshold."""
         return self.threshold_format.high
+
+    @property
+    def features(self) -> tuple[Criterion, ...]:
+        """Criteria present whose scores the gate weighs."""
+        return tuple(feature for feature in FEATURES if feature in self.criteria)
+
+    @cached_property
+    def entropy(self) -> EntropyArithmetic:
+        """Tables and widths of the entropy."""
+        return EntropyArithmetic(
+            n_classes=self.n_classes,
+            logit_width=self.logit_width,
+            fraction_bits=self.fraction_bits,
+        )
+
+    def score_format_of(self, criterion: str) -> IntegerFormat:
+        """Return the format of the score of one criterion."""
+        if criterion == Criterion.ENTROPY:
+            return EntropyArithmetic.SCORE_FORMAT
+        if criterion == Criterion.GATE:
+            # up to three products and a bias as large as one
+            widest = max(self.score_format_of(feature).width for feature in self.features)
+            return IntegerFormat(widest + GATE_WEIGHT.width + 2, signed=True)
+        return self.threshold_format
+
+    @property
+    def score_format(self) -> IntegerFormat:
+        """Format of a score and of a threshold that fits all criteria present."""
+        return IntegerFormat(
+            max(self.score_format_of(criterion).width for criterion in self.criteria), signed=True
+        )
 
     @property
     def label_width(self) -> int:

@@ -56,7 +56,7 @@ class Decision(data.StructLayout):
             {
                 "exit": 1,
                 "label": config.label_width,
-                "score": signed(config.threshold_format.width),
+                "score": signed(config.score_format.width),
                 "exit_index": config.exit_index_width,
                 "tag": config.tag_width,
             }

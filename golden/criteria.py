@@ -1,0 +1,326 @@
+"""Scores of the criteria beside confidence: integer specification, float reference, error bound.
+
+The hardware equals the integer functions bit for bit; `confidence` is in `decision`.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from .decision import Decisions, Integers, Logits, check_logits, log_odds_score
+from .spec.checks import require_int
+from .spec.criteria import GATE_WEIGHT, Criterion, EntropyArithmetic
+from .spec.decision import DecisionConfig
+
+Floats = npt.NDArray[np.float64]
+
+LOG2_E = float(np.log2(np.e))
+
+# -- margin ----------------------------------------------------------------------------------------
+
+
+def margin_score(config: DecisionConfig, logits: Logits) -> Integers:
+    """Compute ``z_(1) - z_(2)``, the largest logit less the second largest, [n, N] -> int64 [n]."""
+    largest = np.partition(check_logits(config, logits).astype(np.int64), -2, axis=1)[:, -2:]
+    return np.asarray(largest[:, 1] - largest[:, 0], dtype=np.int64)
+
+
+def margin_float(config: DecisionConfig, logits: Logits) -> Floats:
+    """Compute the margin in octaves: log2 of the ratio of the two largest softmax values.
+
+    [n, N] -> [n]; the score is exactly ``2**F`` times this: the error bound is 0.
+    """
+    probability = np.sort(softmax_float(config, logits), axis=1)
+    return np.asarray(np.log2(probability[:, -1] / probability[:, -2]))
+
+
+def softmax_float(config: DecisionConfig, logits: Logits) -> Floats:
+    """Compute the base-2 softmax in float64, [n, N] -> [n, N]."""
+    octaves = check_logits(config, logits).astype(np.float64) / (1 << config.fraction_bits)
+    powers = np.exp2(octaves - octaves.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+# -- entropy ---------------------------------------------------------------------------------------
+
+
+def entropy_score(config: DecisionConfig, logits: Logits) -> Integers:
+    """Compute the negated entropy in 1/256 bit.
+
+    Parameters
+    ----------
+    logits : integer [n, N]
+        Vectors of N logits, 2 <= N <= ``config.n_classes``, in ``config.logit_format``.
+
+    Returns
+    -------
+    int64 [n]
+        -1 (entropy 0) and below; `EntropyArithmetic.SATURATED`, the smallest value of the format,
+        if S reaches 4, D reaches 8 or the quotient reaches 2 bits: the entropy is then 2 bits at
+        least, but for `entropy_error_bound`.
+    """
+    values = check_logits(config, logits).astype(np.int64)
+    arithmetic = config.entropy
+    one = 1 << arithmetic.sum_fraction_bits
+    address = values.max(axis=1, keepdims=True) - values
+    address = np.minimum(address, (1 << arithmetic.address_width) - 1)
+    # one maximum is 2**0 and 0, exactly; the tables serve all others
+    winner = np.arange(values.shape[1]) == values.argmax(axis=1)[:, None]
+    s = one + np.where(winner, 0, np.array(arithmetic.exponentials)[address]).sum(axis=1)
+    d = np.where(winner, 0, np.array(arithmetic.moments)[address]).sum(axis=1)
+    dropped = arithmetic.sum_fraction_bits - arithmetic.WINDOW_FRACTION_BITS
+    overflow = (s >= one << arithmetic.S_OCTAVES) | (d >= one << arithmetic.D_OCTAVES)
+    # an overflown sum has no window; any legal one will do
+    s_window = np.where(overflow, one, s) >> dropped
+    d_window = np.where(overflow, 0, d) >> dropped
+    return np.where(
+        overflow, arithmetic.SATURATED, entropy_of_windows(arithmetic, s_window, d_window)
+    ).astype(np.int64)
+
+
+def entropy_of_windows(
+    arithmetic: EntropyArithmetic, s_window: Integers, d_window: Integers
+) -> Integers:
+    """Compute the score of two sums: ``-1 - (L(S) + 2**(L(D) - L(S)))`` on the grid.
+
+    Parameters
+    ----------
+    s_window, d_window : int64 [...]
+        S in 1 to 4 and D in 0 to 8, both with `WINDOW_FRACTION_BITS` after the point.
+
+    Returns
+    -------
+    int64 [...]
+        The tables round down, which the -1 makes up for.
+    """
+    grid = arithmetic.GRID_BITS
+    s_log = _logarithm(arithmetic, s_window)
+    quotient_log = _logarithm(arithmetic, d_window) - s_log
+    power = (1 << grid) + np.array(arithmetic.powers)[quotient_log & ((1 << grid) - 1)]
+    right = -(quotient_log >> grid)
+    quotient = power >> np.maximum(right, 0)
+    return np.where(right < 0, arithmetic.SATURATED, -1 - (s_log + quotient))
+
+
+def _logarithm(arithmetic: EntropyArithmetic, window: Integers) -> Integers:
+    """Return log2 of a window on the grid; of 0 one that is below that of any other window.
+
+    Its leading one is brought to the top in halving steps, as the hardware does.
+    """
+    top = arithmetic.WINDOW_FRACTION_BITS + arithmetic.D_OCTAVES - 1
+    exponent = np.full(window.shape, arithmetic.D_OCTAVES - 1)
+    for step in (8, 4, 2, 1):
+        small = window < 1 << (top + 1 - step)
+        window = np.where(small, window << step, window)
+        exponent -= np.where(small, step, 0)
+    mantissa = (window >> (top - arithmetic.GRID_BITS)) & (arithmetic.SCALE - 1)
+    logarithm = exponent * arithmetic.SCALE + np.array(arithmetic.logarithms)[mantissa]
+    return np.asarray(logarithm, dtype=np.int64)
+
+
+def entropy_float(config: DecisionConfig, logits: Logits) -> Floats:
+    """Compute the entropy of the softmax in bits, in float64, [n, N] -> [n]."""
+    octaves = check_logits(config, logits).astype(np.float64) / (1 << config.fraction_bits)
+    d = octaves.max(axis=1, keepdims=True) - octaves
+    power = np.exp2(-d)
+    s = power.sum(axis=1)
+    return np.asarray(np.log2(s) + (d * power).sum(axis=1) / s)
+
+
+def entropy_error_bound(config: DecisionConfig) -> float:
+    """Return the most by which score and entropy differ, in bits, where the entropy is <= 2 bits.
+
+    The sum of two bounds, for every N up to ``config.n_classes`` and every input:
+
+    - of the addends: an error e of ``2**-d`` and e' of ``d 2**-d`` change H by
+      ``((log2(e) - D / S) e + e') / S`` to first order, at most N - 1 times, with S >= 1 and
+      D / S in 0..2;
+    - of the rest, by enumeration: for every pair of windows, the score against the least and the
+      largest entropy that sums (S, D) of this pair can have.
+    """
+    return _addend_bound(config.entropy) + _window_bound(config.entropy)
+
+
+def _addend_bound(arithmetic: EntropyArithmetic) -> float:
+    steps = 1 << arithmetic.fraction_bits
+    d = np.arange(1 << arithmetic.address_width) / steps
+    one = float(1 << arithmetic.sum_fraction_bits)
+    error = np.array(arithmetic.exponentials) / one - np.exp2(-d)
+    moment_error = np.array(arithmetic.moments) / one - d * np.exp2(-d)
+    worst = np.maximum(
+        np.abs(LOG2_E * error + moment_error), np.abs((LOG2_E - 2) * error + moment_error)
+    )
+    n_others = arithmetic.n_classes - 1
+    # S < 4 leaves room for three ties
+    return float(n_others * worst[1:].max() + min(3, n_others) * worst[0])
+
+
+def _window_bound(arithmetic: EntropyArithmetic) -> float:
+    fraction = arithmetic.WINDOW_FRACTION_BITS
+    unit = 2.0**-fraction
+    d_window = np.arange(1 << (fraction + arithmetic.D_OCTAVES))
+    worst = 0.0
+    for s_window in range(1 << fraction, 1 << (fraction + arithmetic.S_OCTAVES)):
+        score = entropy_of_windows(arithmetic, np.full(d_window.shape, s_window), d_window)
+        s_low, s_high = s_window * unit, (s_window + 1) * unit
+        # D is largest for S when all the others are alike: d 2**-d is concave in 2**-d
+        others = np.minimum(s_high - 1, (arithmetic.n_classes - 1) / np.e)
+        d_most = others * np.log2((arithmetic.n_classes - 1) / others)
+        d_low, d_high = d_window * unit, (d_window + 1) * unit
+        # H falls in S up to S = D ln 2 and rises from there
+        s_least = np.clip(d_low / LOG2_E, s_low, s_high)
+        h_low = np.log2(s_least) + d_low / s_least
+        h_high = np.maximum(np.log2(s_low) + d_high / s_low, np.log2(s_high) + d_high / s_high)
+        possible = (d_low <= d_most) & (h_low <= 2) & (score != arithmetic.SATURATED)
+        measured = -score / arithmetic.SCALE
+        error = np.maximum(measured - h_low, h_high - measured)[possible]
+        worst = max(worst, float(error.max(initial=0.0)))
+    return worst
+
+
+# -- linear gate -----------------------------------------------------------------------------------
+
+
+def gate_score(
+    config: DecisionConfig, logits: Logits, weights: dict[str, int], bias: int
+) -> Integers:
+    """Compute ``sum of weight * score`` over the features present, plus the bias; exact.
+
+    Parameters
+    ----------
+    logits : integer [n, N]
+    weights : dict
+        A signed 8-bit weight for each of ``config.features``.
+    bias : int
+        In ``gate_bias_bounds(config)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A weight is missing, unknown or out of range, or the bias is.
+    """
+    if set(weights) != set(config.features):
+        raise ValueError(
+            f"Gate weights must be for {', '.join(config.features)}, not {sorted(weights)!r}"
+        )
+    low, high = gate_bias_bounds(config)
+    total = np.full(len(logits), require_int("Gate bias", bias, low, high), dtype=np.int64)
+    for feature, weight in weights.items():
+        require_int(f"Gate weight of {feature}", weight, GATE_WEIGHT.low, GATE_WEIGHT.high)
+        total += weight * feature_score(config, feature, logits)
+    return total
+
+
+def gate_bias_bounds(config: DecisionConfig) -> tuple[int, int]:
+    """Return the smallest and the largest bias: a quarter of the range of the gate's score."""
+    bounds = config.score_format_of(Criterion.GATE)
+    return bounds.low // 4, bounds.high // 4
+
+
+def feature_score(config: DecisionConfig, feature: str, logits: Logits) -> Integers:
+    """Return the score of confidence, margin or entropy, [n, N] -> int64 [n]."""
+    functions = {
+        Criterion.CONFIDENCE: log_odds_score,
+        Criterion.MARGIN: margin_score,
+        Criterion.ENTROPY: entropy_score,
+    }
+    return functions[Criterion(feature)](config, logits)
+
+
+def gate_float(
+    config: DecisionConfig, logits: Logits, weights: dict[str, int], bias: int
+) -> Floats:
+    """Compute the gate on float64 features, each in the unit of its integer score.
+
+    Log-odds ``2**F log2(p / (1 - p))`` with p the largest softmax, margin and negated entropy.
+    """
+    steps = 1 << config.fraction_bits
+    probability = np.sort(softmax_float(config, logits), axis=1)
+    total = np.full(len(logits), float(bias))
+    for feature, weight in weights.items():
+        if feature == Criterion.CONFIDENCE:
+            rest = probability[:, :-1].sum(axis=1)
+            total += weight * steps * np.log2(probability[:, -1] / rest)
+        elif feature == Criterion.MARGIN:
+            total += weight * steps * margin_float(config, logits)
+        else:
+            total -= weight * EntropyArithmetic.SCALE * entropy_float(config, logits)
+    return total
+
+
+def gate_error_bound(config: DecisionConfig, weights: dict[str, int]) -> float:
+    """Return the most by which `gate_score` and `gate_float` differ: the features' bounds, weighed.
+
+    Confidence: ``1 + 2**F log2(rho)``, since the score is the largest threshold that exits, by the
+    certificate of `DecisionConfig.spread_power` if the sum did not overflow. Margin: 0. Entropy:
+    `entropy_error_bound` where it is <= 2 bits.
+    """
+    steps = 1 << config.fraction_bits
+    bounds = {
+        Criterion.CONFIDENCE: 1 + steps * float(np.log2(config.spread)),
+        Criterion.MARGIN: 0.0,
+        Criterion.ENTROPY: EntropyArithmetic.SCALE * entropy_error_bound(config)
+        if Criterion.ENTROPY in weights
+        else 0.0,
+    }
+    return sum(abs(weight) * bounds[Criterion(feature)] for feature, weight in weights.items())
+
+
+# -- patience --------------------------------------------------------------------------------------
+
+
+class PatienceMemory:
+    """Count, for each sample, how many exits in a row agree with the exit before them.
+
+    Parameters
+    ----------
+    config : DecisionConfig
+
+    Notes
+    -----
+    At exit index 0 the count is 0. At a later one it is one more than before if the label is the
+    same as at the sample's last exit, at most ``config.n_exits - 1``, and 0 if not. Samples are
+    told by their tag. Before its first exit a sample counts as one of label 0 and count 0.
+    """
+
+    def __init__(self, config: DecisionConfig):
+        self.config = config
+        self._previous: dict[int, tuple[int, int]] = {}
+
+    def score(
+        self, label: npt.ArrayLike, exit_index: npt.ArrayLike, tag: npt.ArrayLike
+    ) -> Integers:
+        """Take vectors in their order and return the count of each, [n] -> int64 [n]."""
+        rows = np.broadcast_arrays(label, exit_index, tag)
+        counts = []
+        for now, index, sample in zip(*(row.tolist() for row in rows), strict=True):
+            before, count = self._previous.get(sample, (0, 0))
+            agrees = index != 0 and now == before
+            count = min(count + 1, self.config.n_exits - 1) if agrees else 0
+            self._previous[sample] = now, count
+            counts.append(count)
+        return np.array(counts, dtype=np.int64)
+
+
+# -- decisions -------------------------------------------------------------------------------------
+
+
+def threshold_bounds(config: DecisionConfig, criterion: str) -> tuple[int, int]:
+    """Return the smallest and the largest legal threshold of a criterion."""
+    if criterion == Criterion.CONFIDENCE:
+        return config.threshold_low, config.threshold_high
+    if criterion == Criterion.ENTROPY:
+        return EntropyArithmetic.THRESHOLD_LOW, EntropyArithmetic.THRESHOLD_HIGH
+    if criterion == Criterion.PATIENCE:
+        return 0, config.n_exits - 1
+    bounds = config.score_format_of(criterion)
+    return (0 if criterion == Criterion.MARGIN else bounds.low), bounds.high
+
+
+def decide_by_score(
+    config: DecisionConfig, criterion: str, logits: Logits, score: Integers, threshold: int
+) -> Decisions:
+    """Exit where the score of a criterion reaches the threshold; the label is the largest logit."""
+    low, high = threshold_bounds(config, criterion)
+    require_int(f"Threshold of {criterion}", threshold, low, high)
+    label = check_logits(config, logits).argmax(axis=1).astype(np.int64)
+    return Decisions(score >= threshold, label, score)
