@@ -42,10 +42,11 @@ LOGITS_VARIABLE = "OFFRAMP_BENCH_LOGITS"
 
 def _config_of(text: str) -> DecisionConfig:
     """Return the configuration; JSON has lists where it has tuples."""
-    parameters = json.loads(text)
-    return DecisionConfig(
-        **{name: tuple(v) if isinstance(v, list) else v for name, v in parameters.items()}
-    )
+    parameters: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(text).items()
+    }
+    return DecisionConfig(**parameters)
 
 
 CONFIG = _config_of(os.environ.get(CONFIG_VARIABLE, "{}"))
