@@ -64,7 +64,7 @@ def test_folding_keeps_every_logit(model: MultiExitNetwork) -> None:
 
 def test_layers_are_named_by_place_and_kind() -> None:
     names = [layer.name for layer in fold(digits_network()).topology.layers]
-    assert names[:4] == ["backbone0.conv0", "exit0.pool0", "exit0.linear1", "backbone1.pool0"]
+    assert names[:4] == ["backbone0.conv0", "backbone0.pool1", "exit0.pool0", "exit0.linear1"]
     kinds = {type(layer) for layer in fold(single(nn.Conv2d(2, 4, 1))).topology.layers}
     assert kinds == {Convolution, AveragePool, FullyConnected}
     assert MaxPool in {type(layer) for layer in fold(digits_network()).topology.layers}

@@ -27,8 +27,10 @@ def same_weights(a: MultiExitNetwork, b: MultiExitNetwork) -> bool:
 def test_exits_of_the_digits_are_accurate(trained: MultiExitNetwork, digits: Splits) -> None:
     logits = float_logits(trained, digits.test.images)
     accuracies = [float((x.argmax(axis=1) == digits.test.labels).mean()) for x in logits]
-    assert min(accuracies) >= 0.96
-    assert accuracies[-1] >= 0.975
+    # each exit is clearly better than the one before: all of them have work to do
+    assert 0.90 <= accuracies[0] < accuracies[1] - 0.02
+    assert accuracies[1] >= 0.965
+    assert accuracies[2] >= 0.98
     assert not trained.training
 
 
