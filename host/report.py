@@ -169,6 +169,7 @@ def _exits_figure(evaluation: Evaluation, dataset: Dataset) -> Figure:
         colour = EXIT_COLOURS[exit_index % len(EXIT_COLOURS)]
         axes.barh(names, share, left=left, color=colour, label=label)
         left += share
+    axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel("images that left, %, by class")
     axes.legend(frameon=False, ncols=results.n_exits, loc="lower center", bbox_to_anchor=(0.5, 1))
