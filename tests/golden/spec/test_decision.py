@@ -5,6 +5,7 @@ from math import exp, log2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from offramp.golden.spec.decision import DecisionConfig
 
 ALL_TABLES = [(f, b) for f in range(2, 7) for b in range(4, 11)]

@@ -2,6 +2,7 @@ from fractions import Fraction
 from math import floor
 
 import pytest
+
 from offramp.golden.spec import numbers
 from offramp.golden.spec.checks import require_choice, require_int
 from offramp.golden.spec.numbers import (
