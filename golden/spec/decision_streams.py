@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from .checks import require_int
+from .criteria import Criterion
 from .decision import DecisionConfig
 from .registers import Field
 
@@ -25,6 +26,10 @@ DECISION_FIELDS = (
 def check_bus_config(config: DecisionConfig) -> DecisionConfig:
     """Return `config` if a unit with buses can have it; ValueError otherwise."""
     require_int("Tag width of a unit with buses", config.tag_width, 1, TAG_WIDTH_MAX)
+    if config.criteria != (Criterion.CONFIDENCE,):
+        raise ValueError(
+            f"Criteria of a unit with buses must be ('confidence',), not {config.criteria!r}"
+        )
     return config
 
 

@@ -41,8 +41,8 @@ class DecisionUnit(wiring.Component):
         unit is held), so a change takes effect between vectors.
     """
 
-    latency = RunningMaximum.latency + 1 + Exponential.latency + Accumulator.latency + (
-        LogOdds.latency
+    latency = (
+        RunningMaximum.latency + 1 + Exponential.latency + Accumulator.latency + (LogOdds.latency)
     )
 
     def __init__(self, config: DecisionConfig):

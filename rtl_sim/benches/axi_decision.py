@@ -1,16 +1,12 @@
 """Bench of the decision unit with buses, against the golden model, with third-party bus models.
 
-Reads from the environment
-
-- ``OFFRAMP_BENCH_CONFIG``: the configuration, as JSON of its parameters.
+Reads the configuration from the environment like the bench of the unit without buses.
 """
 
 # mypy: disable-error-code="untyped-decorator"
 # cocotb types its decorators in part only
 
-import json
 import logging
-import os
 import random
 from collections.abc import Iterator
 from itertools import chain, repeat
@@ -30,24 +26,24 @@ from cocotbext.axi import (
 )
 
 from ...golden.bank import Vector
-from ...golden.spec.decision import DecisionConfig
 from ...golden.spec.decision_registers import decision_registers
 from ...golden.spec.decision_streams import logit_bytes, pack, user_fields
 from ...golden.spec.registers import WORD_BYTES, WORD_MASK
 from ...hw.decision.axi import AxiDecisionUnit
 from . import CLOCK_PERIOD_NS
 from .bus_watcher import BusWatcher
+from .decision import CONFIG
 from .stream import STALLS, stalls
 
-CONFIG_VARIABLE = "OFFRAMP_BENCH_CONFIG"
-
-CONFIG = DecisionConfig(**json.loads(os.environ.get(CONFIG_VARIABLE, "{}")))
 LATENCY = AxiDecisionUnit(CONFIG).latency
 REGISTERS = decision_registers(CONFIG)
 N_VECTORS = 150
 
-# a hundred times what the longest test needs: it ends a bench that hangs
-WATCHDOG: dict[str, Any] = {"timeout_time": 2 * (10 + CONFIG.n_classes), "timeout_unit": "ms"}
+# ten times what the longest test needs: it ends a bench that hangs
+WATCHDOG: dict[str, Any] = {
+    "timeout_time": 400 * (10 + CONFIG.n_classes),
+    "timeout_unit": "us",
+}
 
 
 class TB:

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from offramp.fpga import synth, tools
 from offramp.fpga.devices import DEVICES, find_device
 

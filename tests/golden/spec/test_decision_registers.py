@@ -82,10 +82,19 @@ def test_words_of_the_streams_hold_every_value(config):
         assert unpack(DECISION_FIELDS, word) == decision
 
 
-def test_tag_beyond_the_buses_fails():
-    message = "Tag width of a unit with buses must be in 1..28, not 29"
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tag_width": 29}, "Tag width of a unit with buses must be in 1..28, not 29"),
+        (
+            {"criteria": ("margin",)},
+            "Criteria of a unit with buses must be ('confidence',), not (<Criterion.MARGIN",
+        ),
+    ],
+)
+def test_configuration_beyond_the_buses_fails(changes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        decision_registers(replace(CONFIGS[0], tag_width=29))
+        decision_registers(replace(CONFIGS[0], **changes))
 
 
 def test_document_is_the_one_generated():
