@@ -316,6 +316,16 @@ def threshold_bounds(config: DecisionConfig, criterion: str) -> tuple[int, int]:
     return (0 if criterion == Criterion.MARGIN else bounds.low), bounds.high
 
 
+def check_any_threshold(config: DecisionConfig, threshold: int) -> int:
+    """Return `threshold` if it is legal for one of the criteria present; raise otherwise."""
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, np.integer)):
+        raise TypeError(f"Threshold must be an integer, not {threshold!r}")
+    lows, highs = zip(*(threshold_bounds(config, name) for name in config.criteria), strict=True)
+    if not min(lows) <= threshold <= max(highs):
+        raise ValueError(f"Threshold must be in {min(lows)}..{max(highs)}, not {threshold!r}")
+    return int(threshold)
+
+
 def decide_by_score(
     config: DecisionConfig, criterion: str, logits: Logits, score: Integers, threshold: int
 ) -> Decisions:

@@ -1,6 +1,7 @@
 // Drives the Verilated decision unit: whole arrays of logit vectors in, decisions out.
 //
-// THRESHOLD_PORTS is PORT(0) PORT(1) ...: one for each exit of the unit.
+// THRESHOLD_PORTS is PORT(0) PORT(1) ...: one for each exit of the unit. SETTING_PORTS is
+// PORT(0, name) ...: further inputs that keep still while vectors are decided.
 
 #include <cstdint>
 
@@ -73,10 +74,21 @@ EXPORT int offramp_set_threshold(void* handle, int32_t exit_index, int32_t thres
     }
 }
 
-// Decide n vectors of `length` logits. Idle input cycles and stalled output cycles come at the given
+EXPORT int offramp_set(void* handle, int32_t number, uint32_t value) {
+    [[maybe_unused]] Model& model = static_cast<Unit*>(handle)->model;
+    switch (number) {
+#define PORT(k, name) case k: model.name = value; return 0;
+        SETTING_PORTS
+#undef PORT
+        default: return -1;
+    }
+}
+
+// Decide n vectors, each the first logits of a row of `length`. Idle input cycles and stalled output cycles come at the given
 // rates in 256. Returns the cycles from the first beat to the last decision, -1 if the unit hangs.
 EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, int32_t length,
-                              const uint8_t* exit_index, uint32_t idle, uint32_t stall,
+                              const int32_t* lengths, const uint8_t* exit_index,
+                              const uint32_t* tags, uint32_t idle, uint32_t stall,
                               uint64_t seed, uint8_t* exit, int32_t* label, int32_t* score,
                               uint8_t* exit_index_out, uint32_t* tag) {
     Unit& unit = *static_cast<Unit*>(handle);
@@ -91,9 +103,9 @@ EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, in
         model.i_valid = offered;
         if (offered) {
             model.i_logit = logits[sent * length + position] & LOGIT_MASK;
-            model.i_last = position == length - 1;
+            model.i_last = position == lengths[sent] - 1;
             model.i_exit_index = exit_index[sent];
-            model.i_tag = sent & TAG_MASK;
+            model.i_tag = tags[sent];
         }
         model.o_ready = !random.below(stall);
         unit.settle();
@@ -114,7 +126,7 @@ EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, in
         ++cycles;
         if (taken) {
             offered = false;
-            if (++position == length) {
+            if (++position == lengths[sent]) {
                 position = 0;
                 ++sent;
             }

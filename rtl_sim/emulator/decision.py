@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from ...golden.decision import Decisions, Logits, check_logits, check_threshold
+from ...golden.criteria import check_any_threshold
+from ...golden.decision import Decisions, Logits, check_logits
 from ...golden.spec.checks import require_int
 from ...golden.spec.decision import DecisionConfig
 from ...hw.decision.delivery import MODULE_NAME, decision_verilog
@@ -36,7 +37,9 @@ class DecisionEmulator:
     ----------
     config : DecisionConfig
     verilog : str, optional
-        Another design with the same ports, for tests that break it on purpose.
+        Another design with the same ports: one criterion alone, or one broken on purpose.
+    settings : dict
+        Width of each further input port that `set` drives, by name, 32 bits at most.
 
     Attributes
     ----------
@@ -44,15 +47,24 @@ class DecisionEmulator:
         Clock cycles spent deciding since the start.
     """
 
-    def __init__(self, config: DecisionConfig, verilog: str | None = None):
+    def __init__(
+        self,
+        config: DecisionConfig,
+        verilog: str | None = None,
+        *,
+        settings: dict[str, int] | None = None,
+    ):
         self.config = config
+        self._settings = settings or {}
         self.cycles = 0
         defines = {
             "THRESHOLD_PORTS": " ".join(f"PORT({k})" for k in range(config.n_exits)),
-            "THRESHOLD_MASK": f"{(1 << config.threshold_format.width) - 1}",
-            "SCORE_WIDTH": f"{config.threshold_format.width}",
+            "THRESHOLD_MASK": f"{(1 << config.score_format.width) - 1}",
+            "SETTING_PORTS": " ".join(
+                f"PORT({k}, {name})" for k, name in enumerate(self._settings)
+            ),
+            "SCORE_WIDTH": f"{config.score_format.width}",
             "LOGIT_MASK": f"{(1 << config.logit_width) - 1}",
-            "TAG_MASK": f"{(1 << config.tag_width) - 1}u",
         }
         text = _verilog_of(config) if verilog is None else verilog
         library = ctypes.CDLL(str(build_library(text, MODULE_NAME, _DRIVER, defines)))
@@ -60,27 +72,39 @@ class DecisionEmulator:
         library.offramp_create.restype = pointer
         library.offramp_destroy.argtypes = [pointer]
         library.offramp_set_threshold.argtypes = [pointer, ctypes.c_int32, ctypes.c_int32]
+        library.offramp_set.argtypes = [pointer, ctypes.c_int32, ctypes.c_uint32]
         library.offramp_decide.argtypes = [
-            pointer, pointer, ctypes.c_int64, ctypes.c_int32, pointer, ctypes.c_uint32,
-            ctypes.c_uint32, ctypes.c_uint64, pointer, pointer, pointer, pointer, pointer,
+            pointer, pointer, ctypes.c_int64, ctypes.c_int32, pointer, pointer, pointer,
+            ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint64, pointer, pointer, pointer, pointer,
+            pointer,
         ]  # fmt: skip
         library.offramp_decide.restype = ctypes.c_int64
         self._library = library
         self._unit: int | None = library.offramp_create()
 
     def set_threshold(self, exit_index: int, threshold: int) -> None:
-        """Set the threshold of an exit, in logit LSBs; it holds for the vectors decided after."""
-        value = check_threshold(self.config, threshold)
+        """Set the threshold of an exit, in units of the score, for the vectors decided after."""
+        value = check_any_threshold(self.config, threshold)
         if self._library.offramp_set_threshold(self._handle(), exit_index, value):
             raise ValueError(
                 f"Exit index must be in 0..{self.config.n_exits - 1}, not {exit_index!r}"
             )
+
+    def set(self, name: str, value: int) -> None:
+        """Drive one of the `settings`, in two's complement, for the vectors decided after."""
+        if name not in self._settings:
+            raise ValueError(f"Setting must be one of {list(self._settings)!r}, not {name!r}")
+        number = list(self._settings).index(name)
+        bits = value & ((1 << self._settings[name]) - 1)
+        self._library.offramp_set(self._handle(), number, bits)
 
     def decide(
         self,
         logits: Logits,
         exit_index: int | npt.NDArray[np.integer] = 0,
         *,
+        tag: npt.NDArray[np.integer] | None = None,
+        lengths: npt.NDArray[np.integer] | None = None,
         idle: int = 0,
         stall: int = 0,
         seed: int = 0,
@@ -92,6 +116,10 @@ class DecisionEmulator:
         logits : integer [n, N]
         exit_index : int or integer [n]
             The exit of all vectors, or of each.
+        tag : integer [n], optional
+            Of each vector; their numbers unless given, modulo the width of a tag.
+        lengths : integer [n], optional
+            How many of the logits of each row are sent, 2 to N; all unless given.
         idle, stall : int
             Cycles in 256 without an input beat, and without the output being ready.
         seed : int
@@ -107,23 +135,30 @@ class DecisionEmulator:
         values = np.ascontiguousarray(check_logits(self.config, logits), dtype=np.int16)
         n, length = values.shape
         exits = self._checked_exits(exit_index, n)
+        sizes = np.full(n, length) if lengths is None else np.asarray(lengths)
+        if sizes.shape != (n,) or not np.all((sizes >= 2) & (sizes <= length)):
+            raise ValueError(f"Lengths must be {n} integers in 2..{length}, not {sizes!r}")
+        sizes = np.ascontiguousarray(sizes, dtype=np.int32)
+        tags = np.arange(n) if tag is None else np.asarray(tag)
+        if tags.shape != (n,):
+            raise ValueError(f"Tags must be {n}, not {list(tags.shape)}")
+        tags = np.ascontiguousarray(tags & ((1 << self.config.tag_width) - 1), dtype=np.uint32)
         require_int("Idle cycles in 256", idle, 0, 255)
         require_int("Stalled cycles in 256", stall, 0, 255)
         taken = np.empty(n, np.uint8)
         label = np.empty(n, np.int32)
         score = np.empty(n, np.int32)
         exits_out = np.empty(n, np.uint8)
-        tag = np.empty(n, np.uint32)
+        tags_out = np.empty(n, np.uint32)
         cycles = self._library.offramp_decide(
-            self._handle(), values.ctypes.data, n, length, exits.ctypes.data, idle, stall, seed,
-            taken.ctypes.data, label.ctypes.data, score.ctypes.data, exits_out.ctypes.data,
-            tag.ctypes.data,
+            self._handle(), values.ctypes.data, n, length, sizes.ctypes.data, exits.ctypes.data,
+            tags.ctypes.data, idle, stall, seed, taken.ctypes.data, label.ctypes.data,
+            score.ctypes.data, exits_out.ctypes.data, tags_out.ctypes.data,
         )  # fmt: skip
         if cycles < 0:
             raise EmulationError("Decision unit must answer every vector, but it hangs")
         self.cycles += cycles
-        expected_tag = np.arange(n) & ((1 << self.config.tag_width) - 1)
-        if not (np.array_equal(tag, expected_tag) and np.array_equal(exits_out, exits)):
+        if not (np.array_equal(tags_out, tags) and np.array_equal(exits_out, exits)):
             raise EmulationError("Decisions must come in the order of the vectors, but do not")
         return Decisions(taken.astype(bool), label.astype(np.int64), score.astype(np.int64))
 

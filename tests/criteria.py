@@ -1,0 +1,88 @@
+"""What tests of the criteria share: vectors at the edges, and the comparison with golden."""
+
+import numpy as np
+import numpy.typing as npt
+
+from offramp.golden.criteria import decide_by_score, feature_score, threshold_bounds
+from offramp.golden.spec.decision import DecisionConfig
+from offramp.hw.decision.delivery import MODULE_NAME
+from offramp.hw.verilog import generate_verilog
+from offramp.rtl_sim.emulator.decision import DecisionEmulator
+
+Logits = npt.NDArray[np.int64]
+
+
+def emulator_of(unit_class, config: DecisionConfig, **options) -> DecisionEmulator:
+    """Return an emulator of the unit of one criterion."""
+    return DecisionEmulator(
+        config, generate_verilog(unit_class(config), MODULE_NAME, {}), **options
+    )
+
+
+def edge_vectors(config: DecisionConfig, n_logits: int) -> Logits:
+    """Return vectors of ties, extremes, ramps and two levels, the winner at either end."""
+    low, high = config.logit_format.low, config.logit_format.high
+    rows = [np.full(n_logits, value) for value in (low, low + 1, -1, 0, high - 1, high)]
+    rows.append(np.linspace(low, high, n_logits).astype(np.int64))
+    for top in (low + 1, 0, high):
+        for gap in sorted({1, 2, 3, 7, 8, 9, (top - low) // 2, top - low - 1, top - low}):
+            if not 0 < gap <= top - low:
+                continue
+            for n_top in sorted({1, 2, n_logits - 1}):
+                row = np.full(n_logits, top - gap)
+                row[:n_top] = top
+                rows.append(row)
+            second = np.full(n_logits, low)
+            second[0], second[-1] = top, top - gap
+            rows.append(second)
+    return np.array(rows + [row[::-1] for row in rows])
+
+
+def random_vectors(config: DecisionConfig, n: int, n_logits: int, seed: int) -> Logits:
+    """Return vectors of several spreads, some clipped at the top, some with a clear winner."""
+    rng = np.random.default_rng(seed)
+    bounds = config.logit_format
+    spread = bounds.high * 2.0 ** rng.uniform(-6, 1, (n, 1))
+    logits = rng.normal(rng.uniform(bounds.low, bounds.high, (n, 1)), spread, (n, n_logits))
+    lead = np.where(rng.random(n) < 0.5, rng.exponential(bounds.high / 4, n), 0)
+    logits[np.arange(n), rng.integers(0, n_logits, n)] += lead
+    return np.clip(np.rint(logits), bounds.low, bounds.high).astype(np.int64)
+
+
+def mismatches(
+    emulator: DecisionEmulator,
+    criterion: str,
+    logits: Logits,
+    *,
+    seed: int = 0,
+    mixed: bool = False,
+    idle: int = 0,
+    stall: int = 0,
+) -> int:
+    """Count the vectors that the RTL decides in another way than golden, in any field.
+
+    Thresholds are drawn from the scores themselves, so that exits are taken and not.
+    """
+    config = emulator.config
+    rng = np.random.default_rng(seed)
+    n, n_logits = logits.shape
+    lengths = rng.integers(2, n_logits + 1, n) if mixed else np.full(n, n_logits)
+    exits = rng.integers(0, config.n_exits, n)
+    score = np.empty(n, np.int64)
+    for length in np.unique(lengths):
+        rows = lengths == length
+        score[rows] = feature_score(config, criterion, logits[rows, :length])
+    low, high = threshold_bounds(config, criterion)
+    thresholds = [int(np.clip(rng.choice(score), low, high)) for _ in range(config.n_exits)]
+    for exit_index, threshold in enumerate(thresholds):
+        emulator.set_threshold(exit_index, threshold)
+    got = emulator.decide(logits, exits, lengths=lengths, idle=idle, stall=stall, seed=seed)
+    # logits beyond a vector's length must not win
+    beyond = np.arange(n_logits) >= lengths[:, None]
+    shortened = np.where(beyond, config.logit_format.low, logits)
+    differ = np.zeros(n, dtype=bool)
+    for exit_index, threshold in enumerate(thresholds):
+        right = decide_by_score(config, criterion, shortened, score, threshold)
+        wrong = (got.exit != right.exit) | (got.label != right.label) | (got.score != right.score)
+        differ |= wrong & (exits == exit_index)
+    return int(differ.sum())
