@@ -47,7 +47,7 @@ def verilog() -> None:
 @config_options
 @click.option("-o", "--output", required=True, help="Folder for offramp_decision.v.")
 @json_option
-def verilog_decision(output: str, as_json: bool, **parameters: int) -> None:
+def verilog_decision(output: str, as_json: bool, **parameters: Any) -> None:
     r"""Write the exit decision unit.
 
     \b
@@ -102,7 +102,7 @@ def sim_decision(
     waves: bool,
     network: str | None,
     as_json: bool,
-    **parameters: int,
+    **parameters: Any,
 ) -> None:
     r"""Compare the exit decision unit with the golden model, cycle by cycle.
 
@@ -158,7 +158,7 @@ def synth() -> None:
 )
 @json_option
 def synth_decision(
-    output: str, device: str, seeds: tuple[int, ...], as_json: bool, **parameters: int
+    output: str, device: str, seeds: tuple[int, ...], as_json: bool, **parameters: Any
 ) -> None:
     r"""Report LUTs, flip-flops, DSPs, block RAM and Fmax of the exit decision unit.
 

@@ -9,6 +9,10 @@ from sklearn.datasets import load_digits
 from offramp.golden.data import DIGITS_FILE, DataError, Dataset, load_dataset, split_dataset
 
 
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)  # the same bytes, hence test names, in every process
+
+
 def test_digits_are_those_of_scikit_learn_scaled_to_uint8() -> None:
     data, source = load_dataset("digits"), load_digits()
     assert (data.images.shape, data.images.dtype) == ((1797, 8, 8, 1), np.uint8)
@@ -54,7 +58,7 @@ def test_an_unknown_name_is_refused() -> None:
 
 def test_a_folder_with_the_file_is_read(tmp_path: Path) -> None:
     lines = [",".join(["16"] * 64 + ["3"]), ",".join(["0"] * 64 + ["4"])]
-    (tmp_path / DIGITS_FILE).write_bytes(gzip.compress("\n".join(lines).encode()))
+    (tmp_path / DIGITS_FILE).write_bytes(packed("\n".join(lines).encode()))
     data = load_dataset("digits", tmp_path)
     assert data.labels.tolist() == [3, 4]
     assert (data.images[0] == 255).all()
@@ -78,16 +82,16 @@ def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
     [
         b"",
         b"no gzip",
-        gzip.compress(b"1,2,3\n")[:-3],
-        gzip.compress(b""),
-        gzip.compress(b"1,2,3\n"),
-        gzip.compress(b"1,2\n1,2,3\n"),
-        gzip.compress(b"\xff\xfe"),
-        gzip.compress(",".join(["x"] * 65).encode()),
-        gzip.compress(",".join(["17"] * 65).encode()),
-        gzip.compress(",".join(["0.5"] * 65).encode()),
-        gzip.compress(",".join(["nan"] * 65).encode()),
-        gzip.compress(",".join(["16"] * 65).encode()),  # 16 is no label
+        packed(b"1,2,3\n")[:-3],
+        packed(b""),
+        packed(b"1,2,3\n"),
+        packed(b"1,2\n1,2,3\n"),
+        packed(b"\xff\xfe"),
+        packed(",".join(["x"] * 65).encode()),
+        packed(",".join(["17"] * 65).encode()),
+        packed(",".join(["0.5"] * 65).encode()),
+        packed(",".join(["nan"] * 65).encode()),
+        packed(",".join(["16"] * 65).encode()),  # 16 is no label
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
@@ -99,7 +103,7 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -
 
 
 def test_damaged_deflate_data_is_refused(tmp_path: Path) -> None:
-    content = bytearray(gzip.compress(np.random.default_rng(0).bytes(4000)))
+    content = bytearray(packed(np.random.default_rng(0).bytes(4000)))
     content[20:40] = b"\xff" * 20
     (tmp_path / DIGITS_FILE).write_bytes(bytes(content))
     with pytest.raises(DataError, match="must be the digits, gzipped"):
