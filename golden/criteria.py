@@ -54,7 +54,7 @@ def entropy_score(config: DecisionConfig, logits: Logits) -> Integers:
     Returns
     -------
     int64 [n]
-        -1 (entropy 0) and below; `EntropyArithmetic.SATURATED`, the smallest value of the format,
+        -1 (entropy 0) and below; `EntropyArithmetic.SATURATED`, the smallest of all scores,
         if S reaches 4, D reaches 8 or the quotient reaches 2 bits: the entropy is then 2 bits at
         least, but for `entropy_error_bound`.
     """

@@ -91,8 +91,8 @@ class EntropyArithmetic:
     SCORE_FORMAT = IntegerFormat(GRID_BITS + 3, signed=True)
     """Format of the score."""
 
-    SATURATED = -(1 << (GRID_BITS + 2))
-    """Score of a saturated vector: the smallest of the format."""
+    SATURATED = -(1 << (GRID_BITS + 2)) + 1
+    """Score of a saturated vector: the smallest of all."""
 
     THRESHOLD_LOW = -2 * SCALE
     """Smallest legal threshold, H <= 2 bits: beyond, vectors may be saturated."""

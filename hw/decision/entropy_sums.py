@@ -1,0 +1,109 @@
+"""The two sums of which the entropy is made."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ...golden.spec.criteria import EntropyArithmetic
+
+__all__ = ["EntropySums", "SumWindows"]
+
+
+class SumWindows(data.StructLayout):
+    """The sums as far as they are needed.
+
+    Members
+    -------
+    s, d : unsigned
+        S and D with `WINDOW_FRACTION_BITS` after the point, the bits below dropped.
+    overflow : 1
+        S has reached ``2**S_OCTAVES`` or D ``2**D_OCTAVES``.
+    """
+
+    def __init__(self, arithmetic: EntropyArithmetic):
+        fraction = arithmetic.WINDOW_FRACTION_BITS
+        super().__init__(
+            {
+                "s": fraction + arithmetic.S_OCTAVES,
+                "d": fraction + arithmetic.D_OCTAVES,
+                "overflow": 1,
+            }
+        )
+
+
+class EntropySums(wiring.Component):
+    """Sum ``S = 1 + sum 2**-d`` and ``D = sum d 2**-d`` over the differences of a vector.
+
+    Both are looked up in one memory; the 1 is that of the maximum itself.
+
+    Latency: 2 cycles from a difference to the sums with it.
+
+    Members
+    -------
+    difference : In(logit_width)
+        In logit LSBs.
+    valid : In(1)
+    clear : In(1)
+        Begin anew: the sums show the values so far for this cycle. No addend may be under way,
+        so there must have been no difference in the cycle before.
+    sums : Out(SumWindows)
+    """
+
+    latency = 2
+
+    def __init__(self, arithmetic: EntropyArithmetic):
+        self._arithmetic = arithmetic
+        super().__init__(
+            {
+                "difference": In(arithmetic.logit_width),
+                "valid": In(1),
+                "clear": In(1),
+                "sums": Out(SumWindows(arithmetic)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        arithmetic = self._arithmetic
+        fraction = arithmetic.sum_fraction_bits
+
+        entry = data.StructLayout({"exponential": fraction, "moment": fraction})
+        rows = zip(arithmetic.exponentials, arithmetic.moments, strict=True)
+        m.submodules.table = table = Memory(
+            shape=entry,
+            depth=1 << arithmetic.address_width,
+            init=[{"exponential": s, "moment": d} for s, d in rows],
+        )
+        read_port = table.read_port()
+        # beyond the table's range all addends are 0, as its last one is
+        beyond = self.difference[arithmetic.address_width :].any()
+        m.d.comb += read_port.addr.eq(
+            Mux(beyond, ~0, self.difference[: arithmetic.address_width])
+        )
+
+        s = Signal(fraction + arithmetic.S_OCTAVES, init=1 << fraction)
+        d = Signal(fraction + arithmetic.D_OCTAVES)
+        s_next = Signal(len(s) + 1)
+        d_next = Signal(len(d) + 1)
+        overflow = Signal()
+        adding = Signal()
+        m.d.comb += [
+            s_next.eq(s + read_port.data.exponential),
+            d_next.eq(d + read_port.data.moment),
+        ]
+        m.d.sync += adding.eq(self.valid)
+        with m.If(self.clear):
+            m.d.sync += [s.eq(1 << fraction), d.eq(0), overflow.eq(0)]
+        with m.Elif(adding):
+            m.d.sync += [s.eq(s_next), d.eq(d_next)]
+            with m.If(s_next[-1] | d_next[-1]):
+                m.d.sync += overflow.eq(1)
+
+        dropped = fraction - arithmetic.WINDOW_FRACTION_BITS
+        m.d.comb += [
+            self.sums.s.eq(s[dropped:]),
+            self.sums.d.eq(d[dropped:]),
+            self.sums.overflow.eq(overflow),
+        ]
+        return m

@@ -1,0 +1,178 @@
+"""Two passes over each vector: the maximum first, then how far below it the others are."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ...golden.spec.decision import DecisionConfig
+from .compare import is_above
+from .payload import LogitBeat
+
+__all__ = ["Origin", "VectorStore"]
+
+
+class Origin(data.StructLayout):
+    """Which vector it was.
+
+    Members
+    -------
+    label : label_width
+        Index of the largest logit, the lowest of several.
+    exit_index, tag
+        As given with the last beat.
+    """
+
+    def __init__(self, config: DecisionConfig):
+        super().__init__(
+            {
+                "label": config.label_width,
+                "exit_index": config.exit_index_width,
+                "tag": config.tag_width,
+            }
+        )
+
+
+class _Entry(data.StructLayout):
+    """What the memory keeps of each beat but a vector's first.
+
+    Members
+    -------
+    loser : logit_width
+        The smaller of the logit and the maximum before it, offset. The losers of a vector are all
+        its logits but one maximum.
+    won : 1
+        The logit was larger.
+    last : 1
+    """
+
+    def __init__(self, config: DecisionConfig):
+        super().__init__({"loser": config.logit_width, "won": 1, "last": 1})
+
+
+class VectorStore(wiring.Component):
+    """Give the differences ``z_max - z_i`` of each vector, for all i but one maximum.
+
+    A first pass finds the maximum while the losers of the comparisons go to memory; a second pass,
+    during the first one of the next vector, reads them back. A vector of N logits has N - 1
+    losers, so the second pass is never the longer one, and leaves a cycle between two vectors.
+
+    Latency: the first difference comes 1 cycle after the last beat, the last one N - 1 cycles
+    after it (with two logits 2 cycles).
+
+    Throughput: one logit a cycle; the last beat of a vector waits while `ready_for_last` is low,
+    that is, until the second pass of the vector before is over. So vectors of one length follow
+    each other without a bubble, and one that is shorter than the vector before takes as long as
+    that. Vectors of 2 and 3 logits take 4 cycles.
+
+    Members
+    -------
+    beat : In(LogitBeat)
+        Sampled when `valid`.
+    valid : In(1)
+        A beat is taken in this cycle.
+    ready_for_last : Out(1)
+        A last beat can be taken in this cycle. Does not depend on `valid`.
+    difference : Out(logit_width)
+        In logit LSBs.
+    difference_valid : Out(1)
+    finished : Out(1)
+        The last difference of a vector came in the cycle before.
+    origin : Out(Origin)
+        Of that vector; valid with `finished`.
+    """
+
+    def __init__(self, config: DecisionConfig):
+        self._config = config
+        super().__init__(
+            {
+                "beat": In(LogitBeat(config)),
+                "valid": In(1),
+                "ready_for_last": Out(1),
+                "difference": Out(config.logit_width),
+                "difference_valid": Out(1),
+                "finished": Out(1),
+                "origin": Out(Origin(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+
+        # two banks: one is written while the other is read
+        m.submodules.memory = memory = Memory(
+            shape=_Entry(config), depth=2 << config.label_width, init=[]
+        )
+        write_port = memory.write_port()
+        read_port = memory.read_port()
+
+        # -- first pass --------------------------------------------------------------------------
+        # z + 2**(W-1) is z with its sign bit inverted
+        logit = Signal(config.logit_width)
+        m.d.comb += logit.eq(self.beat.logit ^ (1 << (config.logit_width - 1)))
+
+        first = Signal(init=1)
+        maximum = Signal(config.logit_width)
+        larger = Signal()
+        # from -1: the first beat, which has no loser, writes where nothing is read, and the
+        # address behind that of an entry is the index of its logit
+        address = Signal(config.label_width, init=-1)
+        bank = Signal()
+        start = Signal()
+        m.d.comb += [
+            larger.eq(is_above(logit, maximum)),
+            start.eq(self.valid & self.beat.last),
+            write_port.en.eq(self.valid),
+            write_port.addr.eq(Cat(address, bank)),
+            write_port.data.loser.eq(Mux(larger, maximum, logit)),
+            write_port.data.won.eq(larger),
+            write_port.data.last.eq(self.beat.last),
+        ]
+        with m.If(self.valid):
+            m.d.sync += [first.eq(self.beat.last), address.eq(address + 1)]
+            with m.If(first | larger):
+                m.d.sync += maximum.eq(logit)
+
+        # -- second pass -------------------------------------------------------------------------
+        reference = Signal(config.logit_width)
+        read_address = Signal(config.label_width)
+        reading = Signal()
+        # with two logits the only loser is written while it would be read: read it again
+        again = Signal()
+        done = Signal()
+        m.d.comb += [
+            # before its second pass, the vector's bank is still the one that is written
+            read_port.addr.eq(Cat(read_address, bank ^ reading)),
+            self.difference_valid.eq(reading & ~again),
+            done.eq(self.difference_valid & read_port.data.last),
+            self.difference.eq(reference - read_port.data.loser),
+        ]
+        m.d.sync += [again.eq(0), self.finished.eq(done)]
+        with m.If(start):
+            m.d.sync += [
+                address.eq(-1),
+                bank.eq(~bank),
+                reference.eq(Mux(larger, logit, maximum)),
+                reading.eq(1),
+                again.eq(address == 0),
+                read_address.eq(address != 0),
+                self.origin.label.eq(0),
+                self.origin.tag.eq(self.beat.tag),
+            ]
+            if config.n_exits > 1:
+                m.d.sync += self.origin.exit_index.eq(self.beat.exit_index)
+        with m.Elif(reading):
+            m.d.sync += read_address.eq(read_address + 1)
+            with m.If(done):
+                m.d.sync += [reading.eq(0), read_address.eq(0)]
+        with m.If(self.difference_valid & read_port.data.won):
+            m.d.sync += self.origin.label.eq(read_address)
+
+        # what comes after needs 4 cycles from vector to vector
+        short = Signal()
+        m.d.comb += [
+            short.eq(address[1:] == 0),
+            self.ready_for_last.eq(~reading & ~(short & self.finished)),
+        ]
+        return m
