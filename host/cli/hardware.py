@@ -63,7 +63,7 @@ def verilog_decision(output: str, as_json: bool, **parameters: Any) -> None:
     values = {
         "module": MODULE_NAME,
         **config.describe(),
-        "latency_cycles": DecisionUnit(config).latency,
+        "latency_cycles": DecisionUnit.latency,
         "softmax_spread": config.spread,
     }
     report(values, as_json=as_json, title="Exit decision unit", result=path)

@@ -18,7 +18,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "hw": ({"hw", "golden.spec"}, {"amaranth"}),
     "fpga": ({"fpga", "hw", "golden.spec"}, {"amaranth"}),
     "rtl_sim": (
-        {"rtl_sim", "hw", "golden.decision", "golden.bank", "golden.spec"},
+        {"rtl_sim", "hw", "golden.decision", "golden.bank", "golden.criteria", "golden.spec"},
         {"amaranth", "cocotb", "cocotb_tools", "cocotbext", "numpy", "platformdirs"},
     ),
     # what hw delivers and the emulator's interface, not what is inside
