@@ -87,6 +87,19 @@ def test_the_margin_keeps_the_target_with_errors_to_spare() -> None:
     assert careful.mean_macs > risky.mean_macs
 
 
+def test_luck_that_outweighs_harm_is_not_trusted() -> None:
+    # exit 0 at threshold 5 harms three images and helps five, of 360
+    scores = np.array([[5]] * 8 + [[50]] * 352)
+    labels = np.zeros(360, np.int64)
+    first, final = labels.copy(), labels.copy()
+    first[:3], final[3:8] = 1, 1
+    case = (scores, np.column_stack([first, final]), labels, (1, 100))
+    lucky = calibrate_thresholds(CalibrationConfig(standard_errors=0, tolerance=0), *case)
+    assert (lucky.thresholds, lucky.n_harmed, lucky.n_helped) == ((5,), 3, 5)
+    careful = calibrate_thresholds(CalibrationConfig(tolerance=0), *case)
+    assert (careful.thresholds, careful.n_harmed) == ((50,), 0)
+
+
 def test_among_near_equals_the_safest_is_taken() -> None:
     # threshold 10 sends one more image, and it is wrong, to exit 0; 20 costs 1 % more
     scores = np.array([[10]] + [[20]] * 99)
