@@ -1,7 +1,8 @@
 """The decision unit with buses as an integer model: registers, budget guard and counters.
 
 It knows no cycles but those it is told of. What happens in one clock cycle of the hardware is, in
-this order: a vector is taken (its last beat), a write takes effect, a decision is handed over.
+this order: a vector is taken (its last beat), a write takes effect, a decision is handed over. Only
+a write to the status comes before the vector: a flag that is set when it is cleared stays set.
 """
 
 from dataclasses import dataclass

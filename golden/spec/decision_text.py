@@ -93,7 +93,8 @@ value.
 {register_markdown(decision_registers(config))}
 A write takes effect at the clock edge that raises BVALID. A vector is decided by the registers as
 they stand in the cycle in which its last beat is taken, whatever is written before or after that.
-A counter that is read includes each decision that was taken from the unit before ARVALID.
+A status flag that is set in the cycle in which it is cleared stays set. A counter that is read
+includes each decision that was taken from the unit before ARVALID.
 
 ## AXI4-Stream: logits in
 

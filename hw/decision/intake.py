@@ -174,7 +174,8 @@ class VectorIntake(wiring.Component):
         dropped, gap = Signal(), Signal()
         with m.If(take):
             m.d.sync += [
-                dropped.eq(~bus.tlast & (dropped | excess)),
+                # once too many, so is every beat up to the last
+                dropped.eq(excess),
                 gap.eq(~bus.tlast & errors.keep),
             ]
         m.d.comb += [
