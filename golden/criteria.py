@@ -54,9 +54,9 @@ def entropy_score(config: DecisionConfig, logits: Logits) -> Integers:
     Returns
     -------
     int64 [n]
-        -1 (entropy 0) and below; `EntropyArithmetic.SATURATED`, the smallest of all scores,
-        if S reaches 4, D reaches 8 or the quotient reaches 2 bits: the entropy is then 2 bits at
-        least, but for `entropy_error_bound`.
+        -1 (entropy 0) and below; `EntropyArithmetic.SATURATED`, below every legal threshold, if S
+        reaches 4, D reaches 8 or the quotient reaches 2 bits: the entropy is then 2 bits at least,
+        but for `entropy_error_bound`.
     """
     values = check_logits(config, logits).astype(np.int64)
     arithmetic = config.entropy

@@ -91,11 +91,11 @@ class EntropyArithmetic:
     SCORE_FORMAT = IntegerFormat(GRID_BITS + 3, signed=True)
     """Format of the score."""
 
-    SATURATED = -(1 << (GRID_BITS + 2)) + 1
-    """Score of a saturated vector: the smallest of all."""
+    SATURATED = -2 * SCALE
+    """Score of a saturated vector; that of others may be as low, or lower."""
 
-    THRESHOLD_LOW = -2 * SCALE
-    """Smallest legal threshold, H <= 2 bits: beyond, vectors may be saturated."""
+    THRESHOLD_LOW = SATURATED + 1
+    """Smallest legal threshold: no saturated vector reaches it."""
 
     THRESHOLD_HIGH = -1
     """Largest score, of a vector whose entropy is 0."""

@@ -1,6 +1,6 @@
 """Entropy of the sums, by logarithms: no divider, no multiplier."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -66,52 +66,56 @@ class LogQuotient(wiring.Component):
         read_port = table.read_port()
 
         # -- leading one to the top --------------------------------------------------------------
-        # whatever has none in its upper part moves up; `exponent` counts down from the top
+        # What has none in its upper part moves up. `exponent` is 15 less the places moved: 13 for
+        # a sum of 1 to 2.
+        exponent = Signal(4)
         by_8 = Signal(d_width)
-        moved_8 = Signal()
-        with m.If(self.sums.d[-8:] == 0):
-            m.d.sync += [by_8.eq(self.sums.d << 8), moved_8.eq(1)]
+        stays_8 = Signal()
+        m.d.sync += stays_8.eq(self.sums.d[-8:].any())
+        with m.If(self.sums.d[-8:].any()):
+            m.d.sync += by_8.eq(self.sums.d)
         with m.Else():
-            m.d.sync += [by_8.eq(self.sums.d), moved_8.eq(0)]
+            m.d.sync += by_8.eq(self.sums.d << 8)
         by_4 = Signal(d_width)
-        moved_4 = Signal()
+        stays_4 = Signal()
         m.d.comb += [
-            moved_4.eq(by_8[-4:] == 0),
-            by_4.eq(Mux(moved_4, by_8 << 4, by_8)),
+            stays_4.eq(by_8[-4:].any()),
+            by_4.eq(Mux(stays_4, by_8, by_8 << 4)),
         ]
         by_2 = Signal(d_width)
-        moved_2 = Signal()
+        stays_2 = Signal()
         m.d.comb += [
-            moved_2.eq(by_4[-2:] == 0),
-            by_2.eq(Mux(moved_2, by_4 << 2, by_4)),
+            stays_2.eq(by_4[-2:].any()),
+            by_2.eq(Mux(stays_2, by_4, by_4 << 2)),
         ]
         # S is 1 to 4: its leading one is one of the two below the top of D
         either = Signal(d_width)
-        moved_1 = Signal()
         mantissa = Signal(grid)
         m.d.comb += [
             either.eq(Mux(self.start, self.sums.s << 1, by_2)),
-            moved_1.eq(~either[-1]),
-            mantissa.eq(Mux(moved_1, either << 1, either)[d_width - 1 - grid : d_width - 1]),
+            mantissa.eq(Mux(either[-1], either, either << 1)[d_width - 1 - grid : d_width - 1]),
         ]
-        exponent = Signal(4)
-        m.d.sync += exponent.eq(~Cat(moved_1, moved_2, moved_4, moved_8))
+        m.d.sync += [
+            exponent[0].eq(either[-1]),
+            # D = 0 has no leading one: not too small an exponent, lest the difference wraps
+            exponent[1].eq(stays_2 | (~stays_8 & ~stays_4)),
+            exponent[2].eq(stays_4),
+            exponent[3].eq(stays_8),
+        ]
 
         # -- logarithms, quotient ----------------------------------------------------------------
         overflow = Signal()
         overflow_kept = Signal()
         m.d.sync += [overflow.eq(self.sums.overflow), overflow_kept.eq(overflow)]
 
-        # complement of L(S); exponent 0 is that of 1, the top is that of 4
         s_log_complement = Signal(grid + 1)
-        s_log = Signal(grid + 1)
-        quotient_log = Signal(signed(grid + 5))
+        quotient_log = Signal(grid + 4)
+        place = quotient_log[grid:]
         saturated = Signal()
         m.d.comb += [
-            s_log.eq(~s_log_complement),
-            # exponent 15 is that of 4
-            quotient_log.eq(Cat(read_port.data, exponent) - (13 << grid) - s_log),
-            saturated.eq(overflow_kept | (quotient_log >= 1 << grid)),
+            # L(D) - L(S), its exponent in terms of `exponent`: 13 for a quotient of 1 to 2
+            quotient_log.eq(Cat(read_port.data, exponent) + Cat(s_log_complement, Const(7, 3)) + 1),
+            saturated.eq(overflow_kept | place[1:].all()),
             read_port.addr.eq(
                 Cat(Mux(quotient_known, quotient_log[:grid], mantissa), quotient_known)
             ),
@@ -121,12 +125,23 @@ class LogQuotient(wiring.Component):
         with m.If(quotient_known & saturated):
             m.d.sync += s_log_complement.eq(0)
 
-        right = Signal(4)
-        full = Signal()
-        m.d.sync += [right.eq(-(quotient_log >> grid)), full.eq(saturated)]
+        # place 0 is so far to the right that nothing is left
+        quotient_place = Signal(4)
+        m.d.sync += quotient_place.eq(place)
+        with m.If(saturated):
+            m.d.sync += quotient_place.eq(0)
+        shifted = Cat(Const(0, 2), read_port.data, 1)
+        for position in range(4):
+            step = 1 << position
+            lower = Signal(grid + 3, name=f"quotient_{step}")
+            m.d.comb += lower.eq(Mux(quotient_place[position], shifted, shifted >> step))
+            shifted = lower
         quotient = Signal(grid + 1)
         m.d.comb += [
-            quotient.eq(Mux(full, ~0, Cat(read_port.data, 1) >> right)),
-            self.score.eq(Cat(s_log_complement, 1, 1).as_signed() - quotient),
+            quotient.eq(shifted),
+            # -1 - L(S) - quotient
+            self.score.eq(
+                Cat(s_log_complement, 1, 1).as_signed() + Cat(~quotient, 1, 1).as_signed() + 1
+            ),
         ]
         return m

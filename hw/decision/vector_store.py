@@ -38,16 +38,16 @@ class _Entry(data.StructLayout):
 
     Members
     -------
-    loser : logit_width
-        The smaller of the logit and the maximum before it, offset. The losers of a vector are all
-        its logits but one maximum.
+    loser_complement : logit_width
+        Of the smaller of the logit and the maximum before it, offset: to be subtracted. The losers
+        of a vector are all its logits but one maximum.
     won : 1
         The logit was larger.
     last : 1
     """
 
     def __init__(self, config: DecisionConfig):
-        super().__init__({"loser": config.logit_width, "won": 1, "last": 1})
+        super().__init__({"loser_complement": config.logit_width, "won": 1, "last": 1})
 
 
 class VectorStore(wiring.Component):
@@ -102,7 +102,11 @@ class VectorStore(wiring.Component):
 
         # two banks: one is written while the other is read
         m.submodules.memory = memory = Memory(
-            shape=_Entry(config), depth=2 << config.label_width, init=[]
+            shape=_Entry(config),
+            depth=2 << config.label_width,
+            init=[],
+            # what is read while it is written is not used
+            attrs={"no_rw_check": 1},
         )
         write_port = memory.write_port()
         read_port = memory.read_port()
@@ -115,9 +119,9 @@ class VectorStore(wiring.Component):
         first = Signal(init=1)
         maximum = Signal(config.logit_width)
         larger = Signal()
-        # from -1: the first beat, which has no loser, writes where nothing is read, and the
-        # address behind that of an entry is the index of its logit
-        address = Signal(config.label_width, init=-1)
+        # The first beat has no loser and writes what is not read. From the second on they lie from
+        # 0 on, so that the address behind that of an entry is the index of its logit.
+        address = Signal(config.label_width)
         bank = Signal()
         start = Signal()
         m.d.comb += [
@@ -125,7 +129,7 @@ class VectorStore(wiring.Component):
             start.eq(self.valid & self.beat.last),
             write_port.en.eq(self.valid),
             write_port.addr.eq(Cat(address, bank)),
-            write_port.data.loser.eq(Mux(larger, maximum, logit)),
+            write_port.data.loser_complement.eq(~Mux(larger, maximum, logit)),
             write_port.data.won.eq(larger),
             write_port.data.last.eq(self.beat.last),
         ]
@@ -133,39 +137,41 @@ class VectorStore(wiring.Component):
             m.d.sync += [first.eq(self.beat.last), address.eq(address + 1)]
             with m.If(first | larger):
                 m.d.sync += maximum.eq(logit)
+            with m.If(first):
+                m.d.sync += address.eq(0)
 
         # -- second pass -------------------------------------------------------------------------
         reference = Signal(config.logit_width)
         read_address = Signal(config.label_width)
         reading = Signal()
-        # with two logits the only loser is written while it would be read: read it again
+        # with two logits the single loser is written while it would be read: read it again
+        single = Signal()
         again = Signal()
         done = Signal()
         m.d.comb += [
+            single.eq(address == 0),
             # before its second pass, the vector's bank is still the one that is written
             read_port.addr.eq(Cat(read_address, bank ^ reading)),
             self.difference_valid.eq(reading & ~again),
             done.eq(self.difference_valid & read_port.data.last),
-            self.difference.eq(reference - read_port.data.loser),
+            self.difference.eq(reference + read_port.data.loser_complement + 1),
         ]
         m.d.sync += [again.eq(0), self.finished.eq(done)]
         with m.If(start):
             m.d.sync += [
-                address.eq(-1),
                 bank.eq(~bank),
                 reference.eq(Mux(larger, logit, maximum)),
                 reading.eq(1),
-                again.eq(address == 0),
-                read_address.eq(address != 0),
+                again.eq(single),
                 self.origin.label.eq(0),
                 self.origin.tag.eq(self.beat.tag),
             ]
             if config.n_exits > 1:
                 m.d.sync += self.origin.exit_index.eq(self.beat.exit_index)
-        with m.Elif(reading):
+        with m.If(reading | (start & ~single)):
             m.d.sync += read_address.eq(read_address + 1)
-            with m.If(done):
-                m.d.sync += [reading.eq(0), read_address.eq(0)]
+        with m.If(done):
+            m.d.sync += [reading.eq(0), read_address.eq(0)]
         with m.If(self.difference_valid & read_port.data.won):
             m.d.sync += self.origin.label.eq(read_address)
 
