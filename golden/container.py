@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from .files import replacing
+
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -59,17 +61,11 @@ class Container:
         content = _canonical(
             save({key: np.ascontiguousarray(a) for key, a in tensors.items()}, metadata)
         )
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            try:
-                with temporary.open("xb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             raise self.error(
                 f"{self.thing} must be writable, not {str(path)!r}: {error.strerror}"

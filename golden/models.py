@@ -62,23 +62,23 @@ class MultiExitNetwork(nn.Module):
 def digits_network(n_classes: int = 10) -> MultiExitNetwork:
     """Return the network for 8 x 8 grey images: two early exits and the final classifier.
 
-    Three 3 x 3 convolutions, each wider than the one before; each exit pools what is there and
-    classifies it with one fully connected layer. The exits cost about 1 : 5 : 25, and each is
-    clearly better than the one before, so that all of them have work to do.
+    Three 3 x 3 convolutions, each exit one fully connected layer on what is there, the early ones
+    pooled. Leaving at the exits costs about 1 : 9 : 40, and each is better than the one before, so
+    that all of them have work to do.
     """
     return MultiExitNetwork(
         "digits",
         (8, 8, 1),
         n_classes,
         [
-            nn.Sequential(*_convolution(1, 6), nn.MaxPool2d(2)),
-            nn.Sequential(*_convolution(6, 16)),
-            nn.Sequential(*_convolution(16, 32), nn.MaxPool2d(2)),
+            nn.Sequential(*_convolution(1, 8), nn.MaxPool2d(2)),
+            nn.Sequential(*_convolution(8, 32)),
+            nn.Sequential(*_convolution(32, 32)),
         ],
         [
-            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(6 * 2 * 2, n_classes)),
-            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16 * 2 * 2, n_classes)),
-            nn.Sequential(nn.Flatten(), nn.Linear(32 * 2 * 2, n_classes)),
+            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8 * 2 * 2, n_classes)),
+            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32 * 2 * 2, n_classes)),
+            nn.Sequential(nn.Flatten(), nn.Linear(32 * 4 * 4, n_classes)),
         ],
     )
 

@@ -13,8 +13,8 @@ def test_digits_network_has_three_exits_whose_cost_rises_steeply() -> None:
     topology = fold(model).topology
     first, second, last = topology.macs_at_exit
     # worked out by hand: three convolutions, three classifiers
-    convolutions = (64 * 1 * 6 * 9, 16 * 6 * 16 * 9, 16 * 16 * 32 * 9)
-    classifiers = (24 * 10, 64 * 10, 128 * 10)
+    convolutions = (64 * 1 * 8 * 9, 16 * 8 * 32 * 9, 16 * 32 * 32 * 9)
+    classifiers = (32 * 10, 128 * 10, 512 * 10)
     assert first == convolutions[0] + classifiers[0]
     assert second == first + convolutions[1] + classifiers[1]
     assert last == sum(convolutions) + sum(classifiers)
