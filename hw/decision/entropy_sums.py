@@ -78,9 +78,7 @@ class EntropySums(wiring.Component):
         read_port = table.read_port()
         # beyond the table's range all addends are 0, as its last one is
         beyond = self.difference[arithmetic.address_width :].any()
-        m.d.comb += read_port.addr.eq(
-            Mux(beyond, ~0, self.difference[: arithmetic.address_width])
-        )
+        m.d.comb += read_port.addr.eq(Mux(beyond, ~0, self.difference[: arithmetic.address_width]))
 
         s = Signal(fraction + arithmetic.S_OCTAVES, init=1 << fraction)
         d = Signal(fraction + arithmetic.D_OCTAVES)

@@ -131,7 +131,7 @@ class LogQuotient(wiring.Component):
         with m.If(saturated):
             m.d.sync += quotient_place.eq(0)
         shifted = Cat(Const(0, 2), read_port.data, 1)
-        for position in range(4):
+        for position in reversed(range(4)):
             step = 1 << position
             lower = Signal(grid + 3, name=f"quotient_{step}")
             m.d.comb += lower.eq(Mux(quotient_place[position], shifted, shifted >> step))

@@ -6,7 +6,6 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.decision import DecisionConfig
-from .compare import is_above
 from .payload import LogitBeat
 
 __all__ = ["Origin", "VectorStore"]
@@ -116,8 +115,10 @@ class VectorStore(wiring.Component):
         logit = Signal(config.logit_width)
         m.d.comb += logit.eq(self.beat.logit ^ (1 << (config.logit_width - 1)))
 
-        first = Signal(init=1)
-        maximum = Signal(config.logit_width)
+        begun = Signal()
+        # the complement is what the comparison needs of it
+        maximum_complement = Signal(config.logit_width)
+        maximum = ~maximum_complement
         larger = Signal()
         # The first beat has no loser and writes what is not read. From the second on they lie from
         # 0 on, so that the address behind that of an entry is the index of its logit.
@@ -125,7 +126,7 @@ class VectorStore(wiring.Component):
         bank = Signal()
         start = Signal()
         m.d.comb += [
-            larger.eq(is_above(logit, maximum)),
+            larger.eq((logit + maximum_complement)[config.logit_width]),
             start.eq(self.valid & self.beat.last),
             write_port.en.eq(self.valid),
             write_port.addr.eq(Cat(address, bank)),
@@ -134,10 +135,10 @@ class VectorStore(wiring.Component):
             write_port.data.last.eq(self.beat.last),
         ]
         with m.If(self.valid):
-            m.d.sync += [first.eq(self.beat.last), address.eq(address + 1)]
-            with m.If(first | larger):
-                m.d.sync += maximum.eq(logit)
-            with m.If(first):
+            m.d.sync += [begun.eq(~self.beat.last), address.eq(address + 1)]
+            with m.If(~begun | larger):
+                m.d.sync += maximum_complement.eq(~logit)
+            with m.If(~begun):
                 m.d.sync += address.eq(0)
 
         # -- second pass -------------------------------------------------------------------------
