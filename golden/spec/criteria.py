@@ -35,6 +35,14 @@ class Criterion(StrEnum):
     GATE = "gate"
     PATIENCE = "patience"
 
+    @property
+    def code(self) -> int:
+        """Value that selects it in hardware."""
+        return list(Criterion).index(self)
+
+
+SELECTION_WIDTH = 3
+"""Bits of the code of a criterion."""
 
 FEATURES = (Criterion.CONFIDENCE, Criterion.MARGIN, Criterion.ENTROPY)
 """Criteria whose scores the gate can weigh."""

@@ -99,6 +99,8 @@ class DecisionConfig:
             raise ValueError(
                 f"Criteria with gate must have one of {', '.join(FEATURES)}, not {ordered!r}"
             )
+        if Criterion.PATIENCE in ordered:
+            require_int("Number of exits with patience", self.n_exits, 2, 16)
         if Criterion.PATIENCE in ordered and self.tag_width > PATIENCE_TAG_WIDTH_MAX:
             raise ValueError(
                 f"Tag width with patience must be in 1..{PATIENCE_TAG_WIDTH_MAX}, "
