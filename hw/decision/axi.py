@@ -5,7 +5,11 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ...golden.spec.decision import DecisionConfig
-from ...golden.spec.decision_registers import HISTOGRAM_BINS, decision_registers
+from ...golden.spec.decision_registers import (
+    ADDRESS_WIDTH,
+    HISTOGRAM_BINS,
+    decision_registers,
+)
 from ...golden.spec.decision_streams import (
     DECISION_FIELDS,
     DECISION_WIDTH,
@@ -21,7 +25,16 @@ from .intake import CoreTag, VectorIntake, core_config
 from .payload import Decision
 from .unit import DecisionUnit
 
-__all__ = ["AxiDecisionUnit"]
+__all__ = ["AxiDecisionUnit", "axi_members"]
+
+
+def axi_members(config: DecisionConfig) -> dict[str, wiring.Member]:
+    """Return the members of the unit with buses, named as AXI names ports."""
+    return {
+        "s_axis": In(AxiStream(logit_bytes(config), user_width(config))),
+        "m_axis": Out(AxiStream(DECISION_WIDTH // 8, user_width(config))),
+        "s_axil": In(AxiLite(ADDRESS_WIDTH)),
+    }
 
 
 class JudgedDecision(data.StructLayout):
@@ -53,8 +66,8 @@ class AxiDecisionUnit(wiring.Component):
     No output depends on an input in the same cycle.
 
     Latency: `latency` cycles from the last beat to `m_axis.tvalid`. Throughput: one logit a cycle;
-    the counters take a decision every 2 cycles, every 3 for an exit, so only vectors of 2 logits
-    may wait for them.
+    the counters take a decision every 3 cycles, so only vectors of 2 logits wait for them, and any
+    for a read of a counter.
 
     Parameters
     ----------
@@ -81,18 +94,12 @@ class AxiDecisionUnit(wiring.Component):
         self._core = DecisionUnit(core_config(config))
         self.latency = VectorIntake.latency + self._core.latency + SkidBuffer.latency
         self._registers = decision_registers(config)
-        super().__init__(
-            {
-                "s_axis": In(AxiStream(logit_bytes(config), user_width(config))),
-                "m_axis": Out(AxiStream(DECISION_WIDTH // 8, user_width(config))),
-                "s_axil": In(AxiLite(self._registers.address_width)),
-            }
-        )
+        super().__init__(axi_members(config))
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        m.submodules.slave = slave = AxiLiteSlave(self._registers.address_width)
+        m.submodules.slave = slave = AxiLiteSlave(ADDRESS_WIDTH)
         m.submodules.bank = bank = RegisterBank(self._registers)
         m.submodules.intake = intake = VectorIntake(config)
         m.submodules.core = core = self._core
@@ -128,7 +135,7 @@ class AxiDecisionUnit(wiring.Component):
         return m
 
     def _elaborate_cycles(self, m, bank):
-        m.submodules.cycles = cycles = CycleCounter(64)
+        m.submodules.cycles = cycles = CycleCounter()
         m.d.comb += [
             cycles.enable.eq(bank.control_enable),
             cycles.clear.eq(bank.control_clear_counters),

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from amaranth.hdl import Shape
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
 from ...golden.spec.decision import DecisionConfig
+from ...golden.spec.decision_streams import check_bus_config
 from ...golden.spec.decision_text import C_HEADER_NAME, c_header, registers_document
-from ..verilog import AXI_CLOCK, FlatPorts, generate_verilog
-from .axi import AxiDecisionUnit
+from ..verilog import AXI_CLOCK, generate_verilog
+from .axi import AxiDecisionUnit, axi_members
 from .unit import DecisionUnit
 
 __all__ = [
@@ -46,7 +51,7 @@ def axi_decision_verilog(config: DecisionConfig) -> str:
     ValueError
         The tag is too wide for the buses.
     """
-    unit = AxiDecisionUnit(config)
+    unit = AxiDecisionUnit(check_bus_config(config))
     facts = {
         **config.describe(),
         "latency": f"{unit.latency} cycles from the last beat to the decision",
@@ -97,8 +102,12 @@ def axi_ports(config: DecisionConfig) -> tuple[PortDescription, ...]:
         PortDescription(AXI_CLOCK.clock, "input", 1, "clock, rising edge"),
         PortDescription(AXI_CLOCK.reset, "input", 1, "reset, active low, synchronous"),
     ]
-    for port in FlatPorts(AxiDecisionUnit(config), clock=AXI_CLOCK).ports:
-        channel = next(name for name in _CHANNELS if port.name.startswith(name))
-        text = f"{_CHANNELS[channel]}: {_SIGNALS[port.name.removeprefix(channel)]}"
-        ports.append(PortDescription(port.name, port.direction, port.width, text))
+    for path, member in wiring.Signature(axi_members(config)).members.flatten():
+        if member.is_signature:
+            continue
+        name = "_".join(path)
+        channel = next(channel for channel in _CHANNELS if name.startswith(channel))
+        text = f"{_CHANNELS[channel]}: {_SIGNALS[name.removeprefix(channel)]}"
+        direction = "input" if member.flow is In else "output"
+        ports.append(PortDescription(name, direction, Shape.cast(member.shape).width, text))
     return tuple(ports)
