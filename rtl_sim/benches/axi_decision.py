@@ -15,7 +15,7 @@ from typing import Any
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
-from cocotbext.axi import (  # type: ignore[import-untyped]  # ships no types
+from cocotbext.axi import (
     AxiLiteBus,
     AxiLiteMaster,
     AxiResp,
@@ -326,9 +326,13 @@ async def reads_go_between_decisions(dut: Any, length: int) -> None:
         tb.send(Vector(logits=(0,) * length))
     before = tb.watcher.reads
     score = tb.watcher.golden.take(Vector(logits=(0,) * length)).score
-    counters = [("seen", 0), ("exited", 0), ("histogram", 0, histogram_bin(CONFIG, score))]
+    counters: list[tuple[str, tuple[int, ...]]] = [
+        ("seen", (0,)),
+        ("exited", (0,)),
+        ("histogram", (0, histogram_bin(CONFIG, score))),
+    ]
     while not tb.source.idle():
-        for name, *index in counters:
+        for name, index in counters:
             await tb.read(name, *index)
             # so that reads meet decisions at each step of theirs
             await ClockCycles(dut.aclk, tb.watcher.reads % 4)
