@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from offramp.golden.data import DIGITS_FILE, DataError, Dataset, load_dataset, split_dataset
+from offramp.golden.data import DIGITS_FILE, Dataset, load_dataset, split_dataset
+from offramp.golden.data_files import DataError
 
 
 def packed(content: bytes) -> bytes:
@@ -52,7 +53,8 @@ FIRST_TEST_LABELS = [7, 5, 8, 0, 5, 5, 0, 9, 7, 3, 5, 2]
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(DataError, match=r"^Data set must be one of digits, not 'imagenet'$"):
+    message = "Data set must be one of digits, mnist, fashion_mnist, cifar10, not 'imagenet'"
+    with pytest.raises(DataError, match=f"^{message}$"):
         load_dataset("imagenet")
 
 
