@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812 -- the name that torch's own docum
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .models import MultiExitNetwork
+from .models import MultiExitNetwork, Residual
 from .spec.layers import (
     CHAIN_INPUT,
     AveragePool,
@@ -32,6 +32,9 @@ PIXEL_MAX = 255.0
 
 BLOCK = 256
 """Images that `FoldedNetwork.forward` holds in memory at a time."""
+
+NO_ZEROS = (0, 0, 0, 0)
+"""No padding at top, bottom, left and right."""
 
 Reals = NDArray[np.float64]
 Observer = Callable[[Layer, Tensor], None]
@@ -116,8 +119,8 @@ def fold(model: MultiExitNetwork) -> FoldedNetwork:
     """Return `model` in evaluation mode with batch norm folded into the layer before it.
 
     Modules that fold: `Conv2d`, `Linear`, `BatchNorm2d` after a `Conv2d`, `ReLU` after either,
-    `MaxPool2d`, `AvgPool2d`, `AdaptiveAvgPool2d` to 1 x 1, `Flatten`, `Dropout`, and `Sequential`
-    of these.
+    `MaxPool2d`, `AvgPool2d`, `AdaptiveAvgPool2d` to 1 x 1, `ZeroPad2d` before a `Conv2d`,
+    `Flatten`, `Dropout`, and `Sequential` and `Residual` of these.
 
     Raises
     ------
@@ -164,6 +167,8 @@ class _ChainFolder:
         self.layers: list[Layer] = []
         self._pending: _Pending | None = None
         self._flat = False
+        self._zeros = NO_ZEROS
+        self._source: str | None = None
         self.shape, self.number_format = shape, number_format
         self.weights: dict[str, Reals] = {}
         self.biases: dict[str, Reals] = {}
@@ -172,12 +177,23 @@ class _ChainFolder:
         """Take in the whole of `chain`."""
         self._add(chain, "")
         self._flush()
+        if self._zeros != NO_ZEROS:
+            self._refuse(chain, "", "without zeros that no convolution takes")
 
     def _add(self, module: nn.Module, path: str) -> None:
         if isinstance(module, nn.Sequential):
-            for name, child in module.named_children():
-                self._add(child, f"{path}.{name}")
-        elif isinstance(module, nn.BatchNorm2d):
+            # named_children would leave out a module that occurs twice
+            for index, child in enumerate(module):
+                self._add(child, f"{path}.{index}")
+        elif self._zeros != NO_ZEROS and not isinstance(module, nn.Conv2d):
+            self._refuse(module, path, "a convolution, behind zeros as padding")
+        elif isinstance(module, Residual):
+            self._add_residual(module, path)
+        else:
+            self._add_simple(module, path)
+
+    def _add_simple(self, module: nn.Module, path: str) -> None:
+        if isinstance(module, nn.BatchNorm2d):
             self._add_batch_norm(module, path)
         elif isinstance(module, nn.ReLU):
             if self._pending is None:
@@ -189,6 +205,10 @@ class _ChainFolder:
             self._add_linear(module, path)
         elif isinstance(module, nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d):
             self._add_pool(module, path)
+        elif isinstance(module, nn.ZeroPad2d):
+            self._flush()
+            left, right, top, bottom = module.padding
+            self._zeros = top, bottom, left, right
         elif isinstance(module, nn.Flatten):
             self._flush()
             self._flat = True
@@ -203,16 +223,24 @@ class _ChainFolder:
             self._refuse(module, path, "a convolution with one stride, zeros as padding, undilated")
         assert not isinstance(padding, str)
         shape, number_format, name = self.shape, self.number_format, self._name("conv")
+        source, zeros = self._take_source(), self._zeros
+        self._zeros = NO_ZEROS
 
         def make(relu: bool) -> Layer:
             return Convolution(
                 name=name,
                 in_shape=shape,
                 in_format=number_format,
+                source=source,
                 out_channels=module.out_channels,
                 kernel=(module.kernel_size[0], module.kernel_size[1]),
                 stride=stride[0],
-                padding=(padding[0], padding[0], padding[1], padding[1]),
+                padding=(
+                    padding[0] + zeros[0],
+                    padding[0] + zeros[1],
+                    padding[1] + zeros[2],
+                    padding[1] + zeros[3],
+                ),
                 groups=module.groups,
                 relu=relu,
             )
@@ -229,12 +257,14 @@ class _ChainFolder:
         if module.in_features != height * width * channels:
             self._refuse(module, path, f"a linear layer of {height * width * channels} inputs")
         shape, number_format, name = self.shape, self.number_format, self._name("linear")
+        source = self._take_source()
 
         def make(relu: bool) -> Layer:
             return FullyConnected(
                 name=name,
                 in_shape=shape,
                 in_format=number_format,
+                source=source,
                 out_features=module.out_features,
                 relu=relu,
             )
@@ -288,10 +318,52 @@ class _ChainFolder:
                 name=self._name("pool"),
                 in_shape=self.shape,
                 in_format=self.number_format,
+                source=self._take_source(),
                 kernel=kernel,
                 stride=stride[0],
             )
         )
+
+    def _add_residual(self, module: Residual, path: str) -> None:
+        self._flush()
+        source = self._take_source()
+        begin = (
+            source or (self.layers[-1].name if self.layers else CHAIN_INPUT),
+            self.shape,
+            self.number_format,
+        )
+        body = self._branch_off(module.body, f"{path}.body", *begin)
+        other = self._branch_off(module.shortcut, f"{path}.shortcut", *begin)
+        if body[1] != other[1]:
+            self._refuse(module, path, f"one whose shortcut makes {body[1]} like its body")
+        self._append(
+            ResidualAdd(
+                name=self._name("add"),
+                in_shape=body[1],
+                in_format=body[2],
+                source=body[0],
+                other=other[0],
+                other_format=other[2],
+            )
+        )
+
+    def _branch_off(
+        self, module: nn.Module, path: str, source: str, shape: Shape, number_format: IntegerFormat
+    ) -> tuple[str, Shape, IntegerFormat]:
+        """Fold `module` onto an earlier layer; return the name, shape and format of its end."""
+        n_layers = len(self.layers)
+        self._source, self.shape, self.number_format = source, shape, number_format
+        self._add(module, path)
+        self._flush()
+        self._source = None
+        name = source if len(self.layers) == n_layers else self.layers[-1].name
+        return name, self.shape, self.number_format
+
+    def _take_source(self) -> str | None:
+        """Return what the next layer reads, None for the layer before it."""
+        source, self._source = self._source, None
+        previous = self.layers[-1].name if self.layers else CHAIN_INPUT
+        return None if source == previous else source
 
     def _flush(self, *, relu: bool = False) -> None:
         if self._pending is None:

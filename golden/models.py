@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from .spec.layers import Shape
@@ -59,6 +60,26 @@ class MultiExitNetwork(nn.Module):
         return logits
 
 
+class Residual(nn.Module):
+    """Compute ``relu(body(x) + shortcut(x))``.
+
+    Parameters
+    ----------
+    body : Sequential
+    shortcut : Sequential or Identity
+        The input itself unless given.
+    """
+
+    def __init__(self, body: nn.Sequential, shortcut: nn.Sequential | None = None) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut: nn.Module = nn.Identity() if shortcut is None else shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [n, C', H', W'] for [n, C, H, W]."""
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
 def digits_network(n_classes: int = 10) -> MultiExitNetwork:
     """Return the network for 8 x 8 grey images: two early exits and the final classifier.
 
@@ -83,6 +104,113 @@ def digits_network(n_classes: int = 10) -> MultiExitNetwork:
     )
 
 
+def blenet(n_classes: int = 10) -> MultiExitNetwork:
+    """Return B-LeNet for 28 x 28 grey images: LeNet with one early exit after its first layer.
+
+    Backbone: three 5 x 5 convolutions of 5, 10 and 20 channels, padded by 3 and pooled, and two
+    fully connected layers; branch: a 3 x 3 convolution of 10 channels, pooled, and a fully
+    connected layer. Leaving early costs 4.65 times fewer MACs than the network without exit. A
+    batch norm follows each convolution; pools drop an odd last row and column.
+
+    Source: Teerapittayanon, McDanel and Kung, BranchyNet: Fast Inference via Early Exiting from
+    Deep Neural Networks, ICPR 2016, section IV-A and figure 4(a).
+    """
+    pool = nn.MaxPool2d(2)
+    return MultiExitNetwork(
+        "blenet",
+        (28, 28, 1),
+        n_classes,
+        [
+            nn.Sequential(*_convolution(1, 5, kernel=5, padding=3), pool),
+            nn.Sequential(
+                *_convolution(5, 10, kernel=5, padding=3),
+                pool,
+                *_convolution(10, 20, kernel=5, padding=3),
+                pool,
+            ),
+        ],
+        [
+            nn.Sequential(
+                *_convolution(5, 10), pool, nn.Flatten(), nn.Linear(10 * 7 * 7, n_classes)
+            ),
+            nn.Sequential(
+                nn.Flatten(), nn.Linear(20 * 5 * 5, 84), nn.ReLU(), nn.Linear(84, n_classes)
+            ),
+        ],
+    )
+
+
+def lenet3(n_classes: int = 10) -> MultiExitNetwork:
+    """Return a LeNet-like network with three exits for 28 x 28 grey images.
+
+    All but the first layer read multiples of 16 channels, so that a MAC array of 16 to 128 units
+    has no idle column. Leaving at the exits costs about 1 : 5 : 16.
+    """
+    pool = nn.MaxPool2d(2)
+    return MultiExitNetwork(
+        "lenet3",
+        (28, 28, 1),
+        n_classes,
+        [
+            nn.Sequential(*_convolution(1, 16), pool),
+            nn.Sequential(*_convolution(16, 32), pool),
+            nn.Sequential(*_convolution(32, 64), *_convolution(64, 64)),
+        ],
+        [
+            nn.Sequential(
+                pool, *_convolution(16, 16), nn.Flatten(), nn.Linear(16 * 7 * 7, n_classes)
+            ),
+            nn.Sequential(nn.Flatten(), nn.Linear(32 * 7 * 7, n_classes)),
+            nn.Sequential(pool, nn.Flatten(), nn.Linear(64 * 3 * 3, n_classes)),
+        ],
+    )
+
+
+def resnet8(n_classes: int = 10) -> MultiExitNetwork:
+    """Return ResNet-8 of MLPerf Tiny for 32 x 32 colour images, with two early exits.
+
+    Three residual stacks of 16, 32 and 64 channels, the exits behind the first and the second.
+    Padding is that of the published weights: where a stride of 2 needs one row and column of
+    zeros, they are at the bottom and the right.
+
+    Source: Banbury et al., MLPerf Tiny Benchmark, NeurIPS 2021 Datasets and Benchmarks, section
+    4.2, image classification; exits after Ghanathe and Wilton, T-RecX: Tiny-Resource Efficient
+    Convolutional Neural Networks with Early-Exit, CF 2023.
+    """
+    return MultiExitNetwork(
+        "resnet8",
+        (32, 32, 3),
+        n_classes,
+        [
+            nn.Sequential(*_convolution(3, 16), _residual_stack(16, 16)),
+            nn.Sequential(_residual_stack(16, 32)),
+            nn.Sequential(_residual_stack(32, 64)),
+        ],
+        [
+            nn.Sequential(
+                nn.MaxPool2d(2),
+                *_halving(16, 32),
+                *_convolution(32, 32),
+                nn.AvgPool2d(2),
+                nn.Flatten(),
+                nn.Linear(32 * 4 * 4, n_classes),
+            ),
+            nn.Sequential(
+                *_halving(32, 32), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(32 * 4 * 4, n_classes)
+            ),
+            nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, n_classes)),
+        ],
+    )
+
+
+def _residual_stack(in_channels: int, out_channels: int) -> Residual:
+    wider = in_channels != out_channels
+    first = _halving if wider else _convolution
+    second = _convolution(out_channels, out_channels)[:-1]  # the ReLU follows the addition
+    shortcut = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride=2)) if wider else None
+    return Residual(nn.Sequential(*first(in_channels, out_channels), *second), shortcut)
+
+
 def build_model(name: str, n_classes: int) -> MultiExitNetwork:
     """Return an untrained network by name; ValueError if there is none of that name."""
     if name not in _BUILDERS:
@@ -90,16 +218,33 @@ def build_model(name: str, n_classes: int) -> MultiExitNetwork:
     return _BUILDERS[name](n_classes)
 
 
-def _convolution(in_channels: int, out_channels: int) -> list[nn.Module]:
+def _convolution(
+    in_channels: int, out_channels: int, *, kernel: int = 3, padding: int = 1
+) -> list[nn.Module]:
     # batch norm brings the bias
     return [
-        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+        nn.Conv2d(in_channels, out_channels, kernel, padding=padding, bias=False),
         nn.BatchNorm2d(out_channels),
         nn.ReLU(),
     ]
 
 
-_BUILDERS: dict[str, Callable[[int], MultiExitNetwork]] = {"digits": digits_network}
+def _halving(in_channels: int, out_channels: int) -> list[nn.Module]:
+    """Return a 3 x 3 convolution of stride 2, zeros below and to the right."""
+    return [
+        nn.ZeroPad2d((0, 1, 0, 1)),
+        nn.Conv2d(in_channels, out_channels, 3, stride=2, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(),
+    ]
+
+
+_BUILDERS: dict[str, Callable[[int], MultiExitNetwork]] = {
+    "digits": digits_network,
+    "blenet": blenet,
+    "lenet3": lenet3,
+    "resnet8": resnet8,
+}
 
 MODEL_NAMES = tuple(_BUILDERS)
 """All names that `build_model` knows."""

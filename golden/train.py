@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 -- the name that torch's own documents use
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from .checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from .data import Dataset
@@ -21,6 +21,9 @@ from .spec.checks import require_int
 
 WARM_UP_SHARE = 0.3
 """Share of the steps in which the learning rate rises, before it falls along a cosine."""
+
+DISTILLATION_TEMPERATURE = 2.0
+"""Softens both softmaxes, so that the final classifier's second choices count too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,14 @@ class TrainingConfig:
         Weight of each exit's loss, the final classifier last.
     shift_probability : float
         Share of the images that are moved by up to one pixel each way, anew in each epoch.
+    flip_probability : float
+        Share of the images that are mirrored left to right, anew in each epoch.
+    distillation : float
+        Share of an early exit's loss that pulls its softmax towards the final classifier's.
+    heads_only : bool
+        Train the early branches alone and leave all else as it is, batch statistics included.
+    channels_last : bool
+        Memory layout in which wide convolutions are faster; the order of float sums depends on it.
     seed : int
     n_threads : int
         The order of float sums, hence the weights, may depend on it. A second thread gains a small
@@ -58,6 +69,10 @@ class TrainingConfig:
     weight_decay: float = 0.1
     exit_weights: tuple[float, ...] = (0.5, 0.5, 1.0)
     shift_probability: float = 0.5
+    flip_probability: float = 0.0
+    distillation: float = 0.0
+    heads_only: bool = False
+    channels_last: bool = False
     seed: int = 0
     n_threads: int = 1
 
@@ -70,8 +85,13 @@ class TrainingConfig:
             raise ValueError(f"Learning rate must be positive, not {self.learning_rate!r}")
         if not self.weight_decay >= 0:
             raise ValueError(f"Weight decay must not be negative, not {self.weight_decay!r}")
-        if not 0 <= self.shift_probability <= 1:
-            raise ValueError(f"Shift probability must be in 0..1, not {self.shift_probability!r}")
+        for thing, share in (
+            ("Shift probability", self.shift_probability),
+            ("Flip probability", self.flip_probability),
+            ("Distillation", self.distillation),
+        ):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{thing} must be in 0..1, not {share!r}")
         if not self.exit_weights or not all(weight > 0 for weight in self.exit_weights):
             raise ValueError(f"Exit weights must be positive, not {self.exit_weights!r}")
 
@@ -106,13 +126,18 @@ def train(
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
     provenance: Mapping[str, Any] | None = None,
+    initial: Mapping[str, Tensor] | None = None,
 ) -> MultiExitNetwork:
     """Return a trained network, in evaluation mode.
 
-    The loss is the weighted sum of every exit's cross entropy, ``sum_k w_k L(y_k, y)``.
+    The loss is the weighted sum over the exits, ``sum_k w_k L_k``, of the cross entropy
+    ``L(y_k, y)``; with distillation a, an early exit has ``L_k = (1 - a) L(y_k, y) + a T**2
+    KL(p_K || p_k)``, where ``p`` are softmaxes at temperature T = `DISTILLATION_TEMPERATURE` and
+    the final classifier's ``p_K`` takes no gradient.
 
     Source: Teerapittayanon, McDanel and Kung, BranchyNet: Fast Inference via Early Exiting from
-    Deep Neural Networks, ICPR 2016, section III-A, the joint optimization problem.
+    Deep Neural Networks, ICPR 2016, section III-A, the joint optimization problem; Phuong and
+    Lampert, Distillation-Based Training for Multi-Exit Architectures, ICCV 2019, equations 3 to 5.
 
     Parameters
     ----------
@@ -126,6 +151,8 @@ def train(
         epochs it holds, to the same weights as an uninterrupted run.
     provenance : mapping
         JSON data about `data` (split seed, ...), kept in the checkpoint.
+    initial : mapping of str to Tensor
+        State to start from, of all of the model or of parts of it (``backbones.0...``).
 
     Raises
     ------
@@ -138,7 +165,8 @@ def train(
     torch.set_num_threads(config.n_threads)
     try:
         with torch.random.fork_rng(devices=[]):
-            return _Run(config, data, dict(provenance or {})).train(progress, checkpoint)
+            run = _Run(config, data, dict(provenance or {}), initial or {})
+            return run.train(progress, checkpoint)
     finally:
         torch.set_num_threads(n_threads)
 
@@ -179,7 +207,13 @@ def float_logits(model: MultiExitNetwork, images: NDArray[np.uint8]) -> list[NDA
 class _Run:
     """One training run: all that changes from epoch to epoch."""
 
-    def __init__(self, config: TrainingConfig, data: Dataset, provenance: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        data: Dataset,
+        provenance: dict[str, Any],
+        initial: Mapping[str, Tensor],
+    ) -> None:
         torch.manual_seed(config.seed)
         self._config = config
         self._model = build_model(config.model, data.n_classes)
@@ -197,6 +231,18 @@ class _Run:
             raise ValueError(
                 f"Images must be at least a batch of {config.batch_size}, not {len(data)}"
             )
+        unknown = initial.keys() - self._model.state_dict().keys()
+        if unknown:
+            raise ValueError(
+                f"Initial state must be of the model {config.model}, not {min(unknown)!r}"
+            )
+        self._model.load_state_dict(initial, strict=False)
+        if config.channels_last:
+            self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.heads_only:
+            self._model.requires_grad_(requires_grad=False)
+            for branch in self._trained_branches():
+                branch.requires_grad_(requires_grad=True)
         self._images = _tensor_of_images(data.images)
         self._labels = torch.from_numpy(data.labels.copy())
         digest = hashlib.sha256(data.images.tobytes() + data.labels.tobytes()).hexdigest()
@@ -207,7 +253,9 @@ class _Run:
             "sha256": digest,
         }
         self._optimizer = torch.optim.AdamW(
-            self._model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            (p for p in self._model.parameters() if p.requires_grad),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
         )
         self._epochs_done = 0
 
@@ -227,7 +275,9 @@ class _Run:
         # all randomness of an epoch starts from its number, so that a resumed run meets it again
         digest = hashlib.sha256(f"{config.seed}:{self._epochs_done}".encode()).digest()
         torch.manual_seed(int.from_bytes(digest[:4], "little"))
-        self._model.train()
+        self._model.train(not config.heads_only)
+        for branch in self._trained_branches():
+            branch.train()
         order = torch.randperm(len(self._images))
         # the last batch takes what is left: batch norm cannot learn from a single image
         n_batches = len(order) // config.batch_size
@@ -238,14 +288,11 @@ class _Run:
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
             images = _shifted(self._images[batch], config.shift_probability)
+            if config.flip_probability:
+                images = _flipped(images, config.flip_probability)
             labels = self._labels[batch]
             logits = self._model(images)
-            loss = torch.stack(
-                [
-                    weight * F.cross_entropy(exit_logits, labels)
-                    for weight, exit_logits in zip(config.exit_weights, logits, strict=True)
-                ]
-            ).sum()
+            loss = _joint_loss(config, logits, labels)
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
             self._optimizer.step()
@@ -258,6 +305,10 @@ class _Run:
             loss=loss_sum / len(order),
             accuracies=tuple((hits / len(order)).tolist()),
         )
+
+    def _trained_branches(self) -> Sequence[nn.Module]:
+        branches = list(self._model.branches)
+        return branches[:-1] if self._config.heads_only else branches
 
     def _checkpoint(self) -> Checkpoint:
         states = self._optimizer.state_dict()["state"]
@@ -321,6 +372,27 @@ def _shifted(images: Tensor, probability: float) -> Tensor:
     padded = F.pad(images, (1, 1, 1, 1)).permute(0, 2, 3, 1)
     moved = padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2)
+
+
+def _flipped(images: Tensor, probability: float) -> Tensor:
+    """Return [n, C, H, W] with some images mirrored left to right."""
+    chosen = torch.rand(len(images)) < probability
+    return torch.where(chosen[:, None, None, None], images.flip(3), images)
+
+
+def _joint_loss(config: TrainingConfig, logits: list[Tensor], labels: Tensor) -> Tensor:
+    """Return the loss of `train` for the logits [n, N] of each exit and labels [n]."""
+    share, temperature = config.distillation, DISTILLATION_TEMPERATURE
+    teacher = F.log_softmax(logits[-1].detach() / temperature, dim=1)
+    losses = []
+    for index, (weight, exit_logits) in enumerate(zip(config.exit_weights, logits, strict=True)):
+        loss = F.cross_entropy(exit_logits, labels)
+        if share and index < len(logits) - 1:
+            student = F.log_softmax(exit_logits / temperature, dim=1)
+            divergence = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+            loss = (1 - share) * loss + share * temperature**2 * divergence
+        losses.append(weight * loss)
+    return torch.stack(losses).sum()
 
 
 def _tensor_of_images(images: NDArray[np.uint8]) -> Tensor:

@@ -6,7 +6,13 @@ import torch
 from torch import nn
 
 from offramp.golden.folding import UnsupportedModuleError, fold
-from offramp.golden.models import MultiExitNetwork, digits_network
+from offramp.golden.models import (
+    MultiExitNetwork,
+    Residual,
+    blenet,
+    digits_network,
+    lenet3,
+)
 from offramp.golden.spec.layers import AveragePool, Convolution, FullyConnected, MaxPool
 
 
@@ -41,6 +47,18 @@ def shaken(model: MultiExitNetwork, seed: int = 0) -> MultiExitNetwork:
         single(nn.Conv2d(2, 4, 3, groups=2, bias=False), nn.BatchNorm2d(4, affine=False)),
         single(nn.Conv2d(2, 4, 1), nn.Dropout(0.5), nn.AvgPool2d(2), nn.Identity()),
         single(nn.Sequential(nn.Conv2d(2, 4, 1), nn.ReLU()), nn.MaxPool2d((3, 2), stride=1)),
+        single(*[nn.Sequential(nn.Conv2d(2, 2, 1), nn.ReLU())] * 2),  # one module, twice
+        single(nn.ZeroPad2d((0, 1, 2, 1)), nn.Conv2d(2, 3, 3, padding=1)),
+        single(Residual(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1)))),
+        single(Residual(nn.Sequential(nn.Conv2d(2, 3, 1)), nn.Sequential(nn.Conv2d(2, 3, 1)))),
+        single(nn.Conv2d(2, 2, 1), nn.ReLU(), Residual(nn.Sequential(nn.Conv2d(2, 2, 1)))),
+        single(Residual(nn.Sequential(Residual(nn.Sequential(nn.Conv2d(2, 2, 1)))))),
+        single(
+            Residual(nn.Sequential(), nn.Sequential(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2))),
+            nn.MaxPool2d(2),
+        ),
+        blenet(),
+        lenet3(),
         MultiExitNetwork(
             "hidden",
             (6, 6, 2),
@@ -73,6 +91,14 @@ def test_layers_are_named_by_place_and_kind() -> None:
 @pytest.mark.parametrize(
     ("modules", "message"),
     [
+        (
+            [nn.ZeroPad2d(1), nn.MaxPool2d(2)],
+            "Module backbone0.1 must be a convolution, behind zeros as padding, not MaxPool2d",
+        ),
+        (
+            [nn.ZeroPad2d(1)],
+            "Module backbone0 must be without zeros that no convolution takes, not Sequential",
+        ),
         ([nn.Sigmoid()], "Module backbone0.0 must be a supported one, not Sigmoid"),
         (
             [nn.Sequential(nn.Conv2d(2, 2, 1), nn.Tanh())],

@@ -8,8 +8,16 @@ import torch
 
 from offramp.golden.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from offramp.golden.data import Dataset, Splits
-from offramp.golden.models import MultiExitNetwork
-from offramp.golden.train import EpochReport, TrainingConfig, float_logits, load_model, train
+from offramp.golden.models import MODEL_NAMES, MultiExitNetwork, build_model
+from offramp.golden.train import (
+    EpochReport,
+    TrainingConfig,
+    _flipped,
+    _joint_loss,
+    float_logits,
+    load_model,
+    train,
+)
 
 SHORT = TrainingConfig(epochs=3, batch_size=64)
 
@@ -115,7 +123,7 @@ def test_unfinished_damaged_and_foreign_checkpoints_make_no_model(
     with pytest.raises(CheckpointError, match=re.escape(message)):
         load_model(path)
     save_checkpoint(replace(whole, config={**whole.config, "model": "other"}), path)
-    message = f"{str(path)!r}: Model must be one of digits, not 'other'"
+    message = f"{str(path)!r}: Model must be one of {', '.join(MODEL_NAMES)}, not 'other'"
     with pytest.raises(CheckpointError, match=re.escape(message)):
         load_model(path)
     save_checkpoint(replace(whole, model={}), path)
@@ -138,6 +146,8 @@ def test_unfinished_damaged_and_foreign_checkpoints_make_no_model(
         ({"learning_rate": float("nan")}, "Learning rate must be positive, not nan"),
         ({"weight_decay": -0.1}, "Weight decay must not be negative, not -0.1"),
         ({"shift_probability": 1.5}, "Shift probability must be in 0..1, not 1.5"),
+        ({"flip_probability": -0.5}, "Flip probability must be in 0..1, not -0.5"),
+        ({"distillation": 2.0}, "Distillation must be in 0..1, not 2.0"),
         ({"exit_weights": (1.0, 0.0, 1.0)}, "Exit weights must be positive, not (1.0, 0.0, 1.0)"),
     ],
 )
@@ -154,3 +164,49 @@ def test_data_that_does_not_fit_the_model_is_refused(data: Dataset) -> None:
         train(replace(SHORT, exit_weights=(1.0,)), data)
     with pytest.raises(ValueError, match=r"^Images must be at least a batch of 64, not 10$"):
         train(SHORT, data.subset(np.arange(10)))
+
+
+def test_heads_alone_are_trained_from_a_given_state(data: Dataset) -> None:
+    start = train(SHORT, data)
+    state = start.state_dict()
+    found = train(replace(SHORT, heads_only=True, distillation=0.5), data, initial=state)
+    changed = {name for name, value in found.state_dict().items() if (value != state[name]).any()}
+    assert changed
+    assert all(name.startswith(("branches.0.", "branches.1.")) for name in changed)
+
+
+def test_a_state_may_cover_parts_but_nothing_else(data: Dataset) -> None:
+    part = {
+        name: value
+        for name, value in build_model("digits", 10).state_dict().items()
+        if name.startswith("backbones.")
+    }
+    assert not same_weights(train(SHORT, data, initial=part), train(SHORT, data))
+    message = "Initial state must be of the model digits, not 'heads.weight'"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        train(SHORT, data, initial={"heads.weight": torch.zeros(1)})
+
+
+def test_distillation_teaches_early_exits_the_final_softmax() -> None:
+    final = torch.tensor([[2.0, 0.0, -2.0]], requires_grad=True)
+    early = torch.tensor([[0.0, 0.0, 0.0]], requires_grad=True)
+    config = TrainingConfig(exit_weights=(1.0, 0.5), distillation=1.0)
+    loss = _joint_loss(config, [early, final], torch.tensor([0]))
+    # T**2 KL(p_K || p_k) with p_k uniform, and half the cross entropy of the final exit
+    softened = np.exp([1.0, 0.0, -1.0]) / np.exp([1.0, 0.0, -1.0]).sum()
+    divergence = 4 * (softened * np.log(3 * softened)).sum()
+    entropy = np.log(np.exp([2.0, 0.0, -2.0]).sum()) - 2
+    assert loss.item() == pytest.approx(divergence + entropy / 2, rel=1e-5)
+    (divergence_gradient,) = torch.autograd.grad(loss, final, retain_graph=True)
+    expected = torch.softmax(final.detach(), 1) - torch.tensor([[1.0, 0.0, 0.0]])
+    assert torch.allclose(divergence_gradient, expected / 2)  # no teaching of the teacher
+
+
+def test_flips_mirror_left_to_right() -> None:
+    images = torch.arange(6.0).reshape(1, 1, 2, 3).repeat(50, 1, 1, 1)
+    torch.manual_seed(0)
+    flipped = _flipped(images, 0.5)
+    mirrored = (flipped == images.flip(3)).all(dim=(1, 2, 3))
+    assert (mirrored | (flipped == images).all(dim=(1, 2, 3))).all()
+    assert 10 < mirrored.sum() < 40
+    assert (_flipped(images, 0.0) == images).all()
