@@ -1,7 +1,11 @@
 """What tests of the criteria share: vectors at the edges, and the comparison with golden."""
 
+import gc
+import warnings
+
 import numpy as np
 import numpy.typing as npt
+from amaranth.sim import Simulator
 
 from offramp.golden.criteria import decide_by_score, feature_score, threshold_bounds
 from offramp.golden.spec.decision import DecisionConfig
@@ -17,6 +21,20 @@ def emulator_of(unit_class, config: DecisionConfig, **options) -> DecisionEmulat
     return DecisionEmulator(
         config, generate_verilog(unit_class(config), MODULE_NAME, {}), **options
     )
+
+
+def refusal_of(unit_class, config: DecisionConfig) -> str:
+    """Return the error that a unit gives for a configuration."""
+    message = ""
+    with warnings.catch_warnings():
+        # Amaranth warns of a component that is not used when it is collected
+        warnings.simplefilter("ignore")
+        try:
+            unit_class(config)
+        except ValueError as error:
+            message = str(error)
+        gc.collect()
+    return message
 
 
 def edge_vectors(config: DecisionConfig, n_logits: int) -> Logits:
@@ -86,3 +104,34 @@ def mismatches(
         wrong = (got.exit != right.exit) | (got.label != right.label) | (got.score != right.score)
         differ |= wrong & (exits == exit_index)
     return int(differ.sum())
+
+
+def payload_while_waiting(unit, logits: list[int], *, before: int, after: int) -> list[dict]:
+    """Return the decision on one vector in each cycle of a wait in which the threshold changes."""
+    seen: list[dict] = []
+
+    async def bench(ctx) -> None:
+        ctx.set(unit.thresholds[0], before)
+        ctx.set(unit.i.valid, 1)
+        for index, logit in enumerate(logits):
+            ctx.set(unit.i.payload.logit, logit)
+            ctx.set(unit.i.payload.last, index == len(logits) - 1)
+            ctx.set(unit.i.payload.tag, 6)
+            await ctx.tick().until(unit.i.ready)
+        ctx.set(unit.i.valid, 0)
+        for _ in range(100):
+            if ctx.get(unit.o.valid):
+                break
+            await ctx.tick()
+        for _ in range(5):
+            assert ctx.get(unit.o.valid)
+            payload = unit.o.payload
+            seen.append({name: ctx.get(payload[name]) for name, _ in payload.shape()})
+            await ctx.tick()
+            ctx.set(unit.thresholds[0], after)
+
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return seen

@@ -97,7 +97,8 @@ class DecisionConfig:
         object.__setattr__(self, "criteria", ordered)
         if Criterion.GATE in ordered and not self.features:
             raise ValueError(
-                f"Criteria with gate must have one of {', '.join(FEATURES)}, not {ordered!r}"
+                f"Criteria with gate must have one of {', '.join(FEATURES)}, "
+                f"not {', '.join(ordered)}"
             )
         if Criterion.PATIENCE in ordered:
             require_int("Number of exits with patience", self.n_exits, 2, 16)

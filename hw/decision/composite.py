@@ -25,6 +25,9 @@ _CORES = {
     Criterion.ENTROPY: EntropyUnit,
 }
 
+_QUEUE_DEPTH = 4
+"""Vectors of two logits that a margin is ahead of a confidence, or two behind gate and entropy."""
+
 
 class CriteriaUnit(wiring.Component):
     """Decide by the criterion that is selected for the exit of each vector.
@@ -40,7 +43,7 @@ class CriteriaUnit(wiring.Component):
 
     Throughput: one logit a cycle as far as the slowest criterion present goes: without a bubble
     between vectors of one length, except that a vector under the gate occupies the unit for
-    ``8 * n_features + 2`` cycles (see `GateStage`). Latency: that of the slowest criterion present
+    ``8 * n_features + 3`` cycles (see `GateStage`). Latency: that of the slowest criterion present
     and a cycle of queue, one more with patience, and those of the gate.
 
     Parameters
@@ -89,7 +92,7 @@ class CriteriaUnit(wiring.Component):
         for name in names:
             m.submodules[name] = cores[name] = _CORES[name](replace(config, criteria=(name,)))
             layout = cores[name].o.payload.shape()
-            m.submodules[f"{name}_queue"] = queues[name] = ScoreQueue(layout)
+            m.submodules[f"{name}_queue"] = queues[name] = ScoreQueue(layout, _QUEUE_DEPTH)
             wiring.connect(m, cores[name].o, queues[name].i)
         ready = {name: core.i.ready for name, core in cores.items()}
         m.d.comb += self.i.ready.eq(_all(ready.values()))

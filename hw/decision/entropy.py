@@ -55,7 +55,7 @@ class EntropyUnit(wiring.Component):
 
     def __init__(self, config: DecisionConfig):
         if Criterion.ENTROPY not in config.criteria:
-            raise ValueError(f"Criteria must have entropy, not {config.criteria!r}")
+            raise ValueError(f"Criteria must have entropy, not {', '.join(config.criteria)}")
         self.config = config
         super().__init__(
             {

@@ -30,8 +30,9 @@ class GateStage(wiring.Component):
     whose weight has the bit is added; the highest bit of a signed weight counts negatively, so
     there it is subtracted. The offset comes last.
 
-    Latency: 0 cycles for a vector under another criterion; ``8 * n_features + 2`` for one under
-    the gate, during which no other is taken.
+    Latency: 0 cycles for a vector under another criterion, ``8 * n_features + 2`` for one under
+    the gate. The next vector is taken a cycle later: so vectors of fewer than
+    ``8 * n_features + 3`` logits, all under the gate, do not keep one logit a cycle.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ class PatienceUnit(wiring.Component):
 
     def __init__(self, config: DecisionConfig):
         if config.criteria != (Criterion.PATIENCE,):
-            raise ValueError(f"Criteria must be patience alone, not {config.criteria!r}")
+            raise ValueError(f"Criteria must be patience alone, not {', '.join(config.criteria)}")
         self.config = config
         super().__init__(
             {

@@ -1,5 +1,7 @@
 """The scores of a vector under all criteria, and streams of them."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -35,37 +37,51 @@ class Scores(data.StructLayout):
 
 
 class ScoreQueue(wiring.Component):
-    """Keep up to two vectors' scores, so that a fast criterion need not wait for a slow one.
+    """Keep some vectors' scores, so that a fast criterion need not wait for a slow one.
 
     Latency: 1 cycle. Throughput: 1 a cycle. `i.ready` does not depend on `o.ready`.
+
+    Parameters
+    ----------
+    layout : data.Layout
+        Of the payload.
+    depth : int
+        Number of payloads kept, 2 or more.
 
     Members
     -------
     i : In(stream)
     o : Out(stream)
-        Of the given layout.
     """
 
     latency = 1
 
-    def __init__(self, layout: data.Layout):
+    def __init__(self, layout: data.Layout, depth: int):
         self._layout = layout
+        self._depth = depth
         super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
 
     def elaborate(self, platform):
         m = Module()
-        second = Signal(self._layout)
-        second_valid = Signal()
-        m.d.comb += self.i.ready.eq(~second_valid)
-        with m.If(~self.o.valid | self.o.ready):
-            m.d.sync += [
-                self.o.valid.eq(second_valid | self.i.valid),
-                second_valid.eq(0),
-            ]
-            with m.If(second_valid):
-                m.d.sync += self.o.payload.eq(second)
-            with m.Else():
-                m.d.sync += self.o.payload.eq(self.i.payload)
-        with m.Elif(self.i.valid & self.i.ready):
-            m.d.sync += [second.eq(self.i.payload), second_valid.eq(1)]
+        # the head is entry 0: all move up when it leaves
+        entries = [Signal(self._layout, name=f"entry_{n}") for n in range(self._depth)]
+        level = Signal(range(self._depth + 1))
+        push = Signal()
+        pop = Signal()
+        place = Signal.like(level)
+        m.d.comb += [
+            self.i.ready.eq(level != self._depth),
+            self.o.valid.eq(level != 0),
+            self.o.payload.eq(entries[0]),
+            push.eq(self.i.valid & self.i.ready),
+            pop.eq(self.o.valid & self.o.ready),
+            place.eq(level - pop),
+        ]
+        m.d.sync += level.eq(place + push)
+        with m.If(pop):
+            m.d.sync += [entry.eq(behind) for entry, behind in pairwise(entries)]
+        with m.Switch(place):
+            for n, entry in enumerate(entries):
+                with m.Case(n), m.If(push):
+                    m.d.sync += entry.eq(self.i.payload)
         return m
