@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -45,28 +46,66 @@ def verilog() -> None:
 
 @verilog.command("decision")
 @config_options
-@click.option("-o", "--output", required=True, help="Folder for offramp_decision.v.")
+@click.option("--bus", default="none", show_default=True, help="axi adds the unit with buses.")
+@click.option("--synth", "devices", multiple=True, help="Device to give resources and Fmax for.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the bench's vectors.")
+@click.option("-o", "--output", required=True, help="Folder for the files.")
 @json_option
-def verilog_decision(output: str, as_json: bool, **parameters: Any) -> None:
-    r"""Write the exit decision unit.
+def verilog_decision(
+    output: str, bus: str, devices: tuple[str, ...], seed: int, as_json: bool, **parameters: Any
+) -> None:
+    r"""Write the exit decision unit: Verilog, bench, FuseSoC core, documents.
+
+    With --bus axi also the unit with AXI4-Stream and AXI4-Lite, its bench, the C header and a
+    document of its registers.
 
     \b
-    Example: offramp verilog decision --classes 10 --fraction-bits 3 -o out/
+    Example: offramp verilog decision --classes 10 --fraction-bits 3 --bus axi -o out/
     """
-    from ...hw.decision import DecisionUnit
-    from ...hw.decision.delivery import MODULE_NAME, decision_verilog
+    from ...hw.decision.delivery import MODULE_NAME
+    from ...rtl_sim.delivery import (
+        MANIFEST_NAME,
+        decision_delivery,
+        delivery_manifest,
+        manifest_text,
+    )
 
     config = DecisionConfig(**parameters)
-    path = output_folder(output) / f"{MODULE_NAME}.v"
-    with replacing(path) as temporary:
-        temporary.write_text(decision_verilog(config))
-    values = {
+    folder = output_folder(output)
+    files = decision_delivery(config, bus, seed=seed)
+    path = folder / f"{MODULE_NAME}.v"
+    resources = _resources(files[path.name], MODULE_NAME, devices)
+    manifest = delivery_manifest(config, files, resources)
+    for name, text in {**files, MANIFEST_NAME: manifest_text(manifest)}.items():
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    values: dict[str, Any] = {
         "module": MODULE_NAME,
         **config.describe(),
-        "latency_cycles": DecisionUnit.latency,
+        "latency_cycles": manifest["modules"][MODULE_NAME]["latency_cycles"],
         "softmax_spread": config.spread,
     }
+    for resource in resources:
+        values[resource["device"]] = {
+            key: resource[key] for key in ("logic_cells", "flip_flops", "fmax_mhz")
+        }
+    values["files"] = [*files, MANIFEST_NAME]
     report(values, as_json=as_json, title="Exit decision unit", result=path)
+
+
+def _resources(text: str, top: str, devices: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Synthesize, place and route for each device; nothing of it is kept but the report."""
+    from tempfile import TemporaryDirectory
+
+    from ...fpga.synth import synthesize
+
+    reports: list[dict[str, Any]] = []
+    with progress_bar("Synthesizing", len(devices), quiet=not devices) as bar:
+        for done, device in enumerate(devices):
+            bar.show(done, device)
+            with TemporaryDirectory() as work:
+                reports.append(synthesize(text, top, device, out=Path(work)).as_dict())
+    return reports
 
 
 @click.group()

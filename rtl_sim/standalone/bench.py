@@ -1,0 +1,210 @@
+"""Text of the standalone benches: templates in Verilog, filled for a configuration."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...golden.spec.decision import DecisionConfig
+from ...golden.spec.decision_registers import ADDRESS_WIDTH, decision_registers
+from ...golden.spec.decision_streams import (
+    DECISION_FIELDS,
+    DECISION_WIDTH,
+    logit_bytes,
+    user_fields,
+    user_width,
+)
+from ...hw.decision.delivery import AXI_MODULE_NAME, MODULE_NAME, PortDescription
+from .vectors import VectorFile
+
+N_ROUNDS = 4
+"""Times that the vectors are decided, each with other stalls."""
+
+_FOLDER = Path(__file__).parent
+
+
+def bench_name(module: str) -> str:
+    """Return the name of the bench's module, and of its file but for the suffix."""
+    return f"{module}_tb"
+
+
+def decision_bench(
+    config: DecisionConfig,
+    ports: tuple[PortDescription, ...],
+    latency: int,
+    vectors: VectorFile,
+    vectors_name: str,
+) -> str:
+    """Return the bench of the unit without buses.
+
+    Parameters
+    ----------
+    config : DecisionConfig
+    ports : tuple of PortDescription
+        Those of the unit.
+    latency : int
+        Cycles from the last logit to the decision; the bench measures it.
+    vectors : VectorFile
+    vectors_name : str
+        Name of the file that the bench reads.
+    """
+    names = [port.name for port in ports]
+    inputs = [name for name in names if name.startswith("i_") and name not in _HANDSHAKE]
+    outputs = [name for name in names if name.startswith("o_") and name not in _HANDSHAKE]
+    rest = [name for name in names if name not in (*inputs, *outputs, *_HANDSHAKE)]
+    wired = {name: name for name in (*inputs, *outputs, *_HANDSHAKE, "clk", "rst")}
+    wired |= {f"threshold_{k}": f"thresholds[{k}]" for k in range(config.n_exits)}
+    unknown = set(rest) - set(wired)
+    if unknown:
+        raise ValueError(f"Ports must be those of streams and thresholds, not {sorted(unknown)!r}")
+    connections = ",\n".join(f"    .{name}({wired[name]})" for name in names)
+    design = _fill("core.v", {"NAME": MODULE_NAME, "CONNECTIONS": connections})
+    return _bench(
+        MODULE_NAME,
+        config,
+        vectors,
+        design,
+        vectors_name=vectors_name,
+        latency=latency,
+        outputs=outputs,
+        what="the exit decision unit",
+        fixed=True,
+    )
+
+
+def axi_decision_bench(
+    config: DecisionConfig, latency: int, vectors: VectorFile, vectors_name: str
+) -> str:
+    """Return the bench of the unit with buses; arguments as in `decision_bench`."""
+    registers = decision_registers(config)
+    stride = registers["threshold"].arrays[0].stride
+    addresses = {
+        "CONTROL": registers["control"].address(),
+        "THRESHOLD": registers["threshold"].address(0),
+        "SEEN": registers["seen"].address(0),
+        "EXITED": registers["exited"].address(0),
+        "STRIDE": stride,
+    }
+    wires = [
+        _wire(f"o_{field.name}", _width_of(config, field.name), f"m_axis_tuser[{field.lsb} +: ")
+        for field in user_fields(config)
+    ]
+    wires += [
+        _wire(f"o_{field.name}", _width_of(config, field.name), f"m_axis_tdata[{field.lsb} +: ")
+        for field in DECISION_FIELDS
+        if field.name in ("exit", "label", "score")
+    ]
+    design = _fill(
+        "axi.v",
+        {
+            "NAME": AXI_MODULE_NAME,
+            **{name: f"32'h{value:03x}" for name, value in addresses.items()},
+            "ADDRESS_BITS": str(ADDRESS_WIDTH),
+            "TDATA_BITS": str(8 * logit_bytes(config)),
+            "TUSER_BITS": str(user_width(config)),
+            "TUSER": ", ".join(f"i_{field.name}" for field in reversed(user_fields(config))),
+            "TDATA_OUT_BITS": str(DECISION_WIDTH),
+            "ASSIGNMENTS": "\n".join(f"  assign {line};" for line in wires),
+        },
+    )
+    return _bench(
+        AXI_MODULE_NAME,
+        config,
+        vectors,
+        design,
+        vectors_name=vectors_name,
+        latency=latency,
+        outputs=["o_exit", "o_label", "o_score", "o_exit_index", "o_tag"],
+        what="the exit decision unit with buses",
+        fixed=False,
+    )
+
+
+_HANDSHAKE = ("i_valid", "i_ready", "o_valid", "o_ready")
+
+
+def _width_of(config: DecisionConfig, name: str) -> int:
+    return {
+        "logit": config.logit_width,
+        "last": 1,
+        "exit": 1,
+        "label": config.label_width,
+        "score": config.score_format.width,
+        "exit_index": config.exit_index_width,
+        "tag": config.tag_width,
+    }[name]
+
+
+def _wire(name: str, width: int, part: str) -> str:
+    return f"{name} = {part}{width}]"
+
+
+def _bench(
+    name: str,
+    config: DecisionConfig,
+    vectors: VectorFile,
+    design: str,
+    *,
+    vectors_name: str,
+    latency: int,
+    outputs: list[str],
+    what: str,
+    fixed: bool,
+) -> str:
+    inputs = ["logit", "last", "exit_index", "tag"]
+    bits = {
+        **{field.name: field.width for field in vectors.fields if field.name != "value"},
+        "threshold": config.score_format.width,
+        "logit": config.logit_width,
+        "output": sum(_width_of(config, output.removeprefix("o_")) for output in outputs),
+        "line": vectors.n_bits,
+    }
+    constants = [f"  localparam integer N_EXITS = {config.n_exits};"]
+    constants += [
+        f"  localparam integer {field.name.upper()}_AT = {field.lsb};" for field in vectors.fields
+    ]
+    constants += [
+        f"  localparam integer {key.upper()}_BITS = {width};" for key, width in bits.items()
+    ]
+    return _fill(
+        "decision_tb.v",
+        {
+            "NAME": name,
+            "DUT": what,
+            "VECTORS": vectors_name,
+            "N_LINES": str(vectors.n_lines),
+            "N_VECTORS": str(vectors.n_vectors),
+            "N_ROUNDS": str(N_ROUNDS),
+            "LATENCY": str(latency),
+            "FIXED": str(int(fixed)),
+            "FIELDS": "\n".join(constants),
+            "INPUT_REGS": "\n".join(
+                f"  reg {_range(_width_of(config, name))}i_{name} = 0;" for name in inputs
+            ),
+            "OUTPUT_WIRES": "\n".join(
+                f"  wire {_range(_width_of(config, name.removeprefix('o_')))}{name};"
+                for name in outputs
+            ),
+            "GARBAGE": "\n".join(f"      i_{name} <= ~i_{name};" for name in inputs),
+            "OUTPUTS": ", ".join(outputs),
+            "COMPARISONS": "\n".join(map(_comparison, outputs)),
+            "DESIGN": design.rstrip("\n"),
+        },
+    )
+
+
+def _range(width: int) -> str:
+    return f"[{width - 1}:0] "
+
+
+def _comparison(output: str) -> str:
+    field = output.removeprefix("o_").upper()
+    return (
+        f"        if ({output} !== expected[{field}_AT +: {field}_BITS])\n"
+        f'          fail("{output} is wrong");'
+    )
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    """Return a template with a value for each name between at signs."""
+    text = (_FOLDER / template).read_text()
+    return re.sub(r"@(\w+)@", lambda match: values[match[1]], text)
