@@ -31,6 +31,10 @@ OCTAVES_MAX = 64
 """Most octaves a logit may span: the accumulator has a bit for each."""
 
 
+PIPELINE_REGISTERS = ("input", "operand", "mantissa", "addend", "decision")
+"""Where the unit can have pipeline registers, in the order in which a logit meets them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DecisionConfig:
     """Parameters of one exit decision unit; the one source for golden model, RTL and documents.
@@ -48,7 +52,11 @@ class DecisionConfig:
     n_exits : int
         Exits with a threshold of their own, 1 to 16.
     tag_width : int
-        Bits of the sample tag that travels with a vector, 1 to 32.
+        Bits of the sample tag that travels with a vector, 0 (no tag) to 32.
+    with_score : bool
+        Whether a decision carries its score; that takes two cycles and as much area again.
+    registers : tuple of str
+        Pipeline registers, some of `PIPELINE_REGISTERS`; each is a cycle of latency.
     criteria : tuple of str
         Names of the criteria that are present, of `Criterion`; kept in the order of that.
 
@@ -64,6 +72,8 @@ class DecisionConfig:
     mantissa_bits: int = 7
     n_exits: int = 2
     tag_width: int = 8
+    with_score: bool = True
+    registers: tuple[str, ...] = ("operand", "addend", "decision")
     criteria: tuple[str, ...] = (Criterion.CONFIDENCE,)
 
     def __post_init__(self) -> None:
@@ -72,8 +82,21 @@ class DecisionConfig:
         require_int("Fraction bits", self.fraction_bits, 2, 6)
         require_int("Mantissa bits", self.mantissa_bits, 4, 10)
         require_int("Number of exits", self.n_exits, 1, 16)
-        require_int("Tag width", self.tag_width, 1, 32)
+        # the units of the other criteria always carry tag and score
+        alone = self.criteria == (Criterion.CONFIDENCE,)
+        require_int("Tag width", self.tag_width, 0 if alone else 1, 32)
         self._check_criteria()
+        if not isinstance(self.with_score, bool):
+            raise TypeError(f"With score must be True or False, not {self.with_score!r}")
+        if not (self.with_score or alone):
+            raise ValueError(
+                f"Criteria without score must be ('confidence',), not {self.criteria!r}"
+            )
+        if self.registers != tuple(name for name in PIPELINE_REGISTERS if name in self.registers):
+            raise ValueError(
+                f"Registers must be a tuple of {', '.join(PIPELINE_REGISTERS)} in this order, "
+                f"not {self.registers!r}"
+            )
         if self.fraction_bits >= self.logit_width:
             raise ValueError(
                 f"Fraction bits must be below the logit width {self.logit_width}, "

@@ -30,6 +30,14 @@ def check_bus_config(config: DecisionConfig) -> DecisionConfig:
         raise ValueError(
             f"Criteria of a unit with buses must be ('confidence',), not {config.criteria!r}"
         )
+    if not config.with_score:
+        raise ValueError("With score of a unit with buses must be True, not False")
+    if "operand" not in config.registers or "input" in config.registers:
+        # the threshold comes with the last beat
+        raise ValueError(
+            "Registers of a unit with buses must have operand and not input, "
+            f"not {config.registers!r}"
+        )
     return config
 
 

@@ -20,18 +20,16 @@ class LogitBeat(data.StructLayout):
     exit_index : exit_index_width
         The exit whose logits these are; taken from the last beat.
     tag : tag_width
-        The sample, for the receiver to tell; taken from the last beat.
+        The sample, for the receiver to tell; taken from the last beat. Absent if it has no bits.
     """
 
     def __init__(self, config: DecisionConfig):
-        super().__init__(
-            {
-                "logit": signed(config.logit_width),
-                "last": 1,
-                "exit_index": config.exit_index_width,
-                "tag": config.tag_width,
-            }
-        )
+        fields = {
+            "logit": signed(config.logit_width),
+            "last": 1,
+            "exit_index": config.exit_index_width,
+        }
+        super().__init__(fields | _tag(config))
 
 
 class Decision(data.StructLayout):
@@ -44,20 +42,21 @@ class Decision(data.StructLayout):
     label : label_width
         Index of the largest logit, the lowest of several.
     score : signed(logit_width + 1)
-        Log-odds of the label in logit LSBs: ``exit`` is ``score >= threshold``.
+        Log-odds of the label in logit LSBs: ``exit`` is ``score >= threshold``. Absent in a
+        configuration without score.
     exit_index : exit_index_width
-        As given with the vector.
+        As given with the vector; 0 in a unit with one exit and no tag.
     tag : tag_width
-        As given with the vector.
+        As given with the vector. Absent if it has no bits.
     """
 
     def __init__(self, config: DecisionConfig):
-        super().__init__(
-            {
-                "exit": 1,
-                "label": config.label_width,
-                "score": signed(config.score_format.width),
-                "exit_index": config.exit_index_width,
-                "tag": config.tag_width,
-            }
-        )
+        fields = {"exit": 1, "label": config.label_width}
+        if config.with_score:
+            fields["score"] = signed(config.score_format.width)
+        super().__init__(fields | {"exit_index": config.exit_index_width} | _tag(config))
+
+
+def _tag(config: DecisionConfig) -> dict[str, int]:
+    """Return the field of the tag, if there is one: Verilog has no port without bits."""
+    return {"tag": config.tag_width} if config.tag_width else {}

@@ -1,144 +1,114 @@
-"""First stage: split each vector into its maximum and everything else."""
+"""First part: split each vector into its maximum and everything else."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.decision import DecisionConfig
-from .payload import LogitBeat
+from .slot import Slot
 
-__all__ = ["Operand", "RunningMaximum", "Winner"]
+__all__ = ["Operand", "RunningMaximum"]
 
 
 class Operand(data.StructLayout):
-    """What the exponential is taken of, one a cycle.
+    """What the exponential is taken of in a slot: a logit, or winner less threshold if `closing`.
 
     Members
     -------
-    x : signed(logit_width + 2)
-        An offset logit ``z + 2**(W-1)``, or the winner less the threshold when `closing`, which
-        may lie below or above the range of logits.
-    empty : 1
-        There is nothing to add.
-    closing : 1
-        `x` is what the sum of the vector before is compared with.
+    complement : logit_width
+        ``2**W - 1 - x`` of the offset logit ``x = z + 2**(W-1)``.
+    void : 1
+        There is no logit; if `closing`, x is outside the range of logits.
+    never : 1
+        If `closing` and `void`, x is negative and not too large: no sum is below E(x).
     """
 
     def __init__(self, config: DecisionConfig):
-        super().__init__({"x": signed(config.logit_width + 2), "empty": 1, "closing": 1})
-
-
-class Winner(data.StructLayout):
-    """What is known of a vector when its last logit has been compared.
-
-    Members
-    -------
-    maximum : logit_width
-        Offset logit of the winner.
-    label : label_width
-        Its index.
-    exit_index, tag
-        As given with the last beat.
-    """
-
-    def __init__(self, config: DecisionConfig):
-        super().__init__(
-            {
-                "maximum": config.logit_width,
-                "label": config.label_width,
-                "exit_index": config.exit_index_width,
-                "tag": config.tag_width,
-            }
-        )
+        super().__init__({"complement": config.logit_width, "void": 1, "never": 1})
 
 
 class RunningMaximum(wiring.Component):
     """Keep the larger of logit and maximum, and send the smaller on to be summed.
 
-    So everything but one maximum reaches the sum, whatever the order. The first logit of a
-    vector has nothing to be compared with and sends nothing on: its cycle, or an idle one, carries
-    the comparison of the vector before, ``x = maximum - threshold``. That is why vectors follow
-    each other without a bubble.
+    So everything but one maximum reaches the sum, whatever the order. A closing slot sends on
+    ``x = maximum - threshold``.
 
-    Latency: 1 cycle from logit to operand; the closing operand and the winner follow the operand
-    of the last logit by one cycle.
+    The maximum is stored as its complement ``y = 2**W - 1 - x``, so that both comparison and
+    subtraction are additions without an inverter before the carry chain::
+
+        x_i > x_max             <=>  x_i + y_max >= 2**W
+        2**W - 1 - (x_max - lam)  =  y_max + lam
+
+    The outputs follow the inputs without delay; the slot after the last logit is the closing one.
 
     Members
     -------
-    beat : In(LogitBeat)
-        Sampled when `valid`.
+    logit : In(signed(logit_width))
+    last : In(1)
     valid : In(1)
-        Whether there is a beat in this cycle.
-    thresholds : In(signed(logit_width + 1)) [n_exits]
-        Sampled when a vector closes: the cycle after its last beat.
+        Whether there is a logit in this slot.
+    threshold : In(signed(logit_width + 1))
+        Sampled in closing slots.
+    slot : Out(Slot)
     operand : Out(Operand)
-    winner : Out(Winner)
-        Valid with a closing operand.
+    complement : Out(logit_width)
+        Of the winner, in the closing slot.
     """
-
-    latency = 1
 
     def __init__(self, config: DecisionConfig):
         self._config = config
         super().__init__(
             {
-                "beat": In(LogitBeat(config)),
+                "logit": In(signed(config.logit_width)),
+                "last": In(1),
                 "valid": In(1),
-                "thresholds": In(signed(config.threshold_format.width)).array(config.n_exits),
-                # out of reset there is nothing to add either
-                "operand": Out(Operand(config), init={"empty": 1}),
-                "winner": Out(Winner(config)),
+                "threshold": In(signed(config.threshold_format.width)),
+                "slot": Out(Slot()),
+                "operand": Out(Operand(config)),
+                "complement": Out(config.logit_width),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        config = self._config
+        width = self._config.logit_width
 
-        # z + 2**(W-1) is z with its sign bit inverted
-        logit = Signal(config.logit_width)
-        m.d.comb += logit.eq(self.beat.logit ^ (1 << (config.logit_width - 1)))
-
-        first = Signal(init=1)
+        running = Signal()
         closing = Signal()
-        index = Signal(config.label_width)
-        best = Signal(Winner(config))
-        threshold = Signal(signed(config.threshold_format.width))
+        m.d.sync += closing.eq(self.valid & self.last)
+        m.d.sync += running.eq((running & ~self.valid) | (self.valid & ~self.last))
 
-        # > and not >=: of equal logits the first wins
+        # the offset z + 2**(W-1) inverts the sign bit, the complement all bits but the sign
+        x_top = ~self.logit[-1]
+        y_logit = Signal(width)
+        m.d.comb += y_logit.eq(self.logit ^ ((1 << (width - 1)) - 1))
+
+        # The sign bits are added apart: the carry chain has no place for the inverter of x_top.
+        best = Signal(width, reset_less=True)
+        low_sum = Signal(width)
         larger = Signal()
-        m.d.comb += larger.eq(logit > best.maximum)
-
-        m.d.sync += closing.eq(self.valid & self.beat.last)
-        with m.If(self.valid):
-            m.d.sync += first.eq(self.beat.last)
-            with m.If(self.beat.last):
-                m.d.sync += [
-                    index.eq(0),
-                    best.exit_index.eq(self.beat.exit_index),
-                    best.tag.eq(self.beat.tag),
-                ]
-            with m.Else():
-                m.d.sync += index.eq(index + 1)
-            with m.If(first | larger):
-                m.d.sync += [best.maximum.eq(logit), best.label.eq(index)]
-
-        with m.Switch(best.exit_index):
-            for exit_index in range(1, config.n_exits):
-                with m.Case(exit_index):
-                    m.d.comb += threshold.eq(self.thresholds[exit_index])
-            with m.Default():
-                m.d.comb += threshold.eq(self.thresholds[0])
-
-        m.d.sync += [
-            self.operand.closing.eq(closing),
-            self.operand.empty.eq(~closing & (first | ~self.valid)),
-            self.winner.eq(best),
+        m.d.comb += [
+            low_sum.eq(self.logit[:-1] + best[:-1]),
+            larger.eq((x_top & best[-1]) | (low_sum[-1] & (x_top | best[-1]))),
         ]
-        with m.If(closing):
-            m.d.sync += self.operand.x.eq(best.maximum - threshold)
-        with m.Elif(larger):
-            m.d.sync += self.operand.x.eq(best.maximum)
-        with m.Else():
-            m.d.sync += self.operand.x.eq(logit)
+        # one signal for both, so that a slot's operand is chosen by one
+        take_best = Signal()
+        m.d.comb += take_best.eq(larger | closing)
+        with m.If(self.valid & (~running | take_best)):
+            m.d.sync += best.eq(y_logit)
+
+        # W + 1 bits: the highest is set if and only if x is out of range, on either side
+        lowered = Signal(width + 1)
+        m.d.comb += [
+            lowered.eq(best + self.threshold),
+            self.operand.complement.eq(
+                Mux(take_best, Mux(closing, lowered[:width], best), y_logit)
+            ),
+            self.operand.void.eq(Mux(closing, lowered[width], ~self.valid)),
+            self.operand.never.eq(closing & ~self.threshold[-1]),
+            self.slot.between.eq(~running),
+            self.slot.closing.eq(closing),
+            self.slot.leads.eq(self.valid & take_best),
+            self.complement.eq(best),
+        ]
         return m

@@ -5,11 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.decision import DecisionConfig
-from .accumulator import Accumulator
-from .exponential import Exponential
-from .log_odds import LogOdds
 from .payload import Decision, LogitBeat
-from .running_maximum import RunningMaximum, Winner
+from .pipeline import DecisionPipeline
 
 __all__ = ["DecisionUnit"]
 
@@ -38,15 +35,15 @@ class DecisionUnit(wiring.Component):
     thresholds : In(signed(logit_width + 1)) [n_exits]
         Log-odds in logit LSBs, `threshold_low` to `threshold_high` of the configuration; that of
         the vector's exit is sampled in the cycle after its last logit was taken (later if the
-        unit is held), so a change takes effect between vectors.
+        unit is held, and one cycle later with the register "input"), so a change takes effect
+        between vectors. Without registers after "input" it counts while the decision is offered
+        and must not change while that waits.
     """
-
-    latency = (
-        RunningMaximum.latency + 1 + Exponential.latency + Accumulator.latency + (LogOdds.latency)
-    )
 
     def __init__(self, config: DecisionConfig):
         self.config = config
+        self._pipeline = DecisionPipeline(config)
+        self.latency = self._pipeline.latency
         super().__init__(
             {
                 "i": In(stream.Signature(LogitBeat(config))),
@@ -57,56 +54,18 @@ class DecisionUnit(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config = self.config
+        pipeline = self._pipeline
 
         advance = Signal()
         m.d.comb += [advance.eq(~self.o.valid | self.o.ready), self.i.ready.eq(advance)]
 
-        m.submodules.running_maximum = running_maximum = EnableInserter(advance)(
-            RunningMaximum(config)
-        )
-        m.submodules.exponential = exponential = EnableInserter(advance)(Exponential(config))
-        m.submodules.accumulator = accumulator = EnableInserter(advance)(Accumulator(config))
-        m.submodules.log_odds = log_odds = EnableInserter(advance)(LogOdds(config))
-
+        m.submodules.pipeline = EnableInserter(advance)(pipeline)
         m.d.comb += [
-            running_maximum.beat.eq(self.i.payload),
-            running_maximum.valid.eq(self.i.valid),
-            exponential.operand.eq(running_maximum.operand),
-            accumulator.addend.eq(exponential.addend),
-            log_odds.total.eq(accumulator.total),
+            pipeline.beat.eq(self.i.payload),
+            pipeline.valid.eq(self.i.valid),
+            self.o.valid.eq(pipeline.decided),
+            self.o.payload.eq(pipeline.decision),
         ]
-        for threshold, port in zip(running_maximum.thresholds, self.thresholds, strict=True):
+        for threshold, port in zip(pipeline.thresholds, self.thresholds, strict=True):
             m.d.comb += threshold.eq(port)
-
-        # the winner keeps pace with its sum: through table, adder and score
-        winner = running_maximum.winner
-        for stage in range(Exponential.latency + Accumulator.latency):
-            delayed = Signal(Winner(config), name=f"winner_{stage}")
-            with m.If(advance):
-                m.d.sync += delayed.eq(winner)
-            winner = delayed
-        m.d.comb += log_odds.maximum.eq(winner.maximum)
-
-        valid, exit_taken = accumulator.closed, accumulator.exit
-        for stage in range(LogOdds.latency):
-            delayed_valid = Signal(name=f"valid_{stage}")
-            delayed_exit = Signal(name=f"exit_{stage}")
-            delayed = Signal(Winner(config), name=f"winner_score_{stage}")
-            with m.If(advance):
-                m.d.sync += [
-                    delayed_valid.eq(valid),
-                    delayed_exit.eq(exit_taken),
-                    delayed.eq(winner),
-                ]
-            valid, exit_taken, winner = delayed_valid, delayed_exit, delayed
-
-        m.d.comb += [
-            self.o.valid.eq(valid),
-            self.o.payload.exit.eq(exit_taken),
-            self.o.payload.label.eq(winner.label),
-            self.o.payload.score.eq(log_odds.score),
-            self.o.payload.exit_index.eq(winner.exit_index),
-            self.o.payload.tag.eq(winner.tag),
-        ]
         return m

@@ -105,7 +105,9 @@ EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, in
             model.i_logit = logits[sent * length + position] & LOGIT_MASK;
             model.i_last = position == lengths[sent] - 1;
             model.i_exit_index = exit_index[sent];
+#if WITH_TAG
             model.i_tag = tags[sent];
+#endif
         }
         model.o_ready = !random.below(stall);
         unit.settle();
@@ -114,10 +116,14 @@ EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, in
         if (given) {
             exit[received] = model.o_exit;
             label[received] = model.o_label;
+#if WITH_SCORE
             score[received] = static_cast<int32_t>(model.o_score << (32 - SCORE_WIDTH)) >>
                               (32 - SCORE_WIDTH);
+#endif
             exit_index_out[received] = model.o_exit_index;
+#if WITH_TAG
             tag[received] = model.o_tag;
+#endif
             ++received;
         }
         silent = given ? 0 : silent + 1;

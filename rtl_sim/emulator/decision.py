@@ -65,6 +65,8 @@ class DecisionEmulator:
             ),
             "SCORE_WIDTH": f"{config.score_format.width}",
             "LOGIT_MASK": f"{(1 << config.logit_width) - 1}",
+            "WITH_SCORE": f"{int(config.with_score)}",
+            "WITH_TAG": f"{int(config.tag_width > 0)}",
         }
         text = _verilog_of(config) if verilog is None else verilog
         library = ctypes.CDLL(str(build_library(text, MODULE_NAME, _DRIVER, defines)))
@@ -147,9 +149,10 @@ class DecisionEmulator:
         require_int("Stalled cycles in 256", stall, 0, 255)
         taken = np.empty(n, np.uint8)
         label = np.empty(n, np.int32)
-        score = np.empty(n, np.int32)
+        # 0 without a score, and without a tag
+        score = np.zeros(n, np.int32)
         exits_out = np.empty(n, np.uint8)
-        tags_out = np.empty(n, np.uint32)
+        tags_out = np.zeros(n, np.uint32)
         cycles = self._library.offramp_decide(
             self._handle(), values.ctypes.data, n, length, sizes.ctypes.data, exits.ctypes.data,
             tags.ctypes.data, idle, stall, seed, taken.ctypes.data, label.ctypes.data,

@@ -204,7 +204,23 @@ def test_confidence_beyond_the_register_is_refused_with_the_largest_in_reach() -
         ({"mantissa_bits": 11}, ValueError, r"Mantissa bits must be in 4\.\.10, not 11"),
         ({"n_exits": 0}, ValueError, r"Number of exits must be in 1\.\.16, not 0"),
         ({"n_exits": 17}, ValueError, r"Number of exits must be in 1\.\.16, not 17"),
-        ({"tag_width": 0}, ValueError, r"Tag width must be in 1\.\.32, not 0"),
+        ({"tag_width": -1}, ValueError, r"Tag width must be in 0\.\.32, not -1"),
+        (
+            {"tag_width": 0, "criteria": ("margin",)},
+            ValueError,
+            r"Tag width must be in 1\.\.32, not 0",
+        ),
+        ({"with_score": 1}, TypeError, "With score must be True or False, not 1"),
+        (
+            {"with_score": False, "criteria": ("margin",)},
+            ValueError,
+            r"Criteria without score must be \('confidence',\), not .*margin.*",
+        ),
+        (
+            {"registers": ("addend", "operand")},
+            ValueError,
+            r"Registers must be a tuple of input, .*, decision in this order, not \('addend', .*",
+        ),
         ({"tag_width": "8"}, TypeError, "Tag width must be an integer, not '8'"),
         (
             {"logit_width": 4, "fraction_bits": 4},

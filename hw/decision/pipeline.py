@@ -1,0 +1,189 @@
+"""The parts of the decision unit in a row, with the registers that the configuration asks for."""
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ...golden.spec.decision import DecisionConfig
+from .accumulator import Accumulator, Addend
+from .exponential import Exponential
+from .log_odds import LogOdds
+from .payload import Decision, LogitBeat
+from .running_maximum import RunningMaximum
+from .slot import Slot
+from .winner_label import WinnerLabel
+
+__all__ = ["DecisionPipeline"]
+
+
+class DecisionPipeline(wiring.Component):
+    """Decide vectors, one logit a cycle; the unit's streams without their handshake.
+
+    ::
+
+        beat ─[input]─> RunningMaximum ─[operand]─> Exponential ─[addend]─> Accumulator ─> decision
+                        compare, keep               table, shift            add, compare
+                                                      [mantissa]             [decision]
+
+    Latency: `latency` cycles from the last beat to `decided`.
+
+    Members
+    -------
+    beat : In(LogitBeat)
+    valid : In(1)
+        Whether there is a beat.
+    thresholds : In(signed(logit_width + 1)) [n_exits]
+        That of the vector's exit is sampled one cycle after the last beat, or two with the
+        register "input".
+    decided : Out(1)
+    decision : Out(Decision)
+        Of the vector that is decided in this cycle.
+    """
+
+    def __init__(self, config: DecisionConfig):
+        self._config = config
+        self._score = LogOdds(config) if config.with_score else None
+        # the last logit is stored; its vector is closed by the slot after
+        self.latency = 1 + len(config.registers) + (self._score.latency if self._score else 0)
+        super().__init__(
+            {
+                "beat": In(LogitBeat(config)),
+                "valid": In(1),
+                "thresholds": In(signed(config.threshold_format.width)).array(config.n_exits),
+                "decided": Out(1),
+                "decision": Out(Decision(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        m.submodules.running_maximum = maximum = RunningMaximum(config)
+        m.submodules.accumulator = accumulator = Accumulator(config)
+        m.submodules.winner_label = winner = WinnerLabel(config)
+
+        companions = self._elaborate_input(m, maximum)
+        # slots[k] is where the closing slot stands k + 1 cycles after the last logit
+        slots = [maximum.slot]
+        counts = self._elaborate_addend(m, maximum, accumulator, slots)
+
+        exit_taken = accumulator.exit
+        if accumulator.latency:
+            counts = self._delayed(m, counts)
+            self._pass_on(m, slots)
+        if self._score:
+            m.submodules.log_odds = log_odds = self._score
+            complement = self._follow(m, "complement", maximum.complement, slots, capture=0)
+            m.d.comb += [
+                log_odds.total.eq(accumulator.total),
+                log_odds.maximum.eq(~complement),
+                self.decision.score.eq(log_odds.score),
+            ]
+            for _ in range(log_odds.latency):
+                exit_taken, counts = self._delayed(m, exit_taken), self._delayed(m, counts)
+                self._pass_on(m, slots)
+
+        m.d.comb += [
+            winner.slot.eq(slots[-1]),
+            winner.counts.eq(counts),
+            self.decided.eq(slots[-1].closing),
+            self.decision.exit.eq(exit_taken),
+            self.decision.label.eq(winner.label),
+        ]
+        for name, companion in companions.items():
+            kept = self._follow(m, name, companion, slots, capture=1)
+            m.d.comb += self.decision[name].eq(kept)
+        return m
+
+    def _elaborate_input(self, m, maximum):
+        """Feed the first part; return what is given with the last logit, for the decision."""
+        config = self._config
+        valid, beat = self.valid, self.beat
+        if "input" in config.registers:
+            valid, beat = Signal.like(valid), Signal(LogitBeat(config), reset_less=True)
+            m.d.sync += [valid.eq(self.valid), beat.eq(self.beat)]
+
+        companions = {}
+        # an index that can but be 0 is worth its registers only where samples are told apart
+        if config.n_exits > 1 or config.tag_width:
+            companions["exit_index"] = Signal(config.exit_index_width, reset_less=True)
+        if config.tag_width:
+            companions["tag"] = Signal(config.tag_width, reset_less=True)
+        with m.If(valid & beat.last):
+            for name, companion in companions.items():
+                m.d.sync += companion.eq(beat[name])
+
+        threshold = Signal(signed(config.threshold_format.width))
+        m.d.comb += threshold.eq(self.thresholds[0])
+        if config.n_exits > 1:
+            with m.Switch(companions["exit_index"]):
+                for exit_index in range(1, config.n_exits):
+                    with m.Case(exit_index):
+                        m.d.comb += threshold.eq(self.thresholds[exit_index])
+
+        m.d.comb += [
+            maximum.logit.eq(beat.logit),
+            maximum.last.eq(beat.last),
+            maximum.valid.eq(valid),
+            maximum.threshold.eq(threshold),
+        ]
+        return companions
+
+    def _elaborate_addend(self, m, maximum, accumulator, slots):
+        """Lead from operand to addend; return whether there is a logit in the addend's slot."""
+        config = self._config
+        m.submodules.exponential = exponential = Exponential(config)
+        operand = maximum.operand
+        if "operand" in config.registers:
+            operand = self._delayed(m, operand)
+            self._pass_on(m, slots)
+        m.d.comb += [
+            exponential.complement.eq(operand.complement),
+            exponential.closing.eq(slots[-1].closing),
+        ]
+        if exponential.latency:
+            operand = self._delayed(m, operand)
+            self._pass_on(m, slots)
+
+        addend = Signal(Addend(config), reset_less=True)
+        counts = Signal()
+        domain = m.d.sync if "addend" in config.registers else m.d.comb
+        domain += [
+            addend.value.eq(exponential.value),
+            addend.never.eq(operand.never & operand.void),
+            counts.eq(~operand.void),
+        ]
+        with m.If(operand.void):
+            domain += addend.value.eq(0)
+        if "addend" in config.registers:
+            self._pass_on(m, slots)
+        m.d.comb += [accumulator.addend.eq(addend), accumulator.between.eq(slots[-1].between)]
+        return counts
+
+    @staticmethod
+    def _delayed(m, signal):
+        delayed = Signal.like(signal, reset_less=True)
+        m.d.sync += delayed.eq(signal)
+        return delayed
+
+    @staticmethod
+    def _pass_on(m, slots):
+        """Append the last of `slots` as it is one cycle later."""
+        slot = Signal(Slot(), name=f"slot_{len(slots)}")
+        m.d.sync += slot.eq(slots[-1])
+        slots.append(slot)
+
+    @staticmethod
+    def _follow(m, name, value, slots, *, capture):
+        """Return what was `value` in the closing slot of a vector, where that slot stands last.
+
+        `value` is good until the closing slot stands at `capture`. A register that takes it there
+        is good for two cycles, as the next vector closes two cycles later at the soonest; so every
+        second cycle needs one, and not every cycle.
+        """
+        for place in range(capture, len(slots) - 1, 2):
+            held = Signal(len(value), name=f"{name}_{place}", reset_less=True)
+            with m.If(slots[place].closing):
+                m.d.sync += held.eq(value)
+            value = held
+        return value
