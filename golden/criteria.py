@@ -55,8 +55,7 @@ def entropy_score(config: DecisionConfig, logits: Logits) -> Integers:
     -------
     int64 [n]
         -1 (entropy 0) and below; `EntropyArithmetic.SATURATED`, below every legal threshold, if S
-        reaches 4, D reaches 8 or the quotient reaches 2 bits: the entropy is then 2 bits at least,
-        but for `entropy_error_bound`.
+        reaches 4 or D reaches 2: the entropy is then above `EntropyArithmetic.LIMIT`.
     """
     values = check_logits(config, logits).astype(np.int64)
     arithmetic = config.entropy
@@ -67,14 +66,15 @@ def entropy_score(config: DecisionConfig, logits: Logits) -> Integers:
     winner = np.arange(values.shape[1]) == values.argmax(axis=1)[:, None]
     s = one + np.where(winner, 0, np.array(arithmetic.exponentials)[address]).sum(axis=1)
     d = np.where(winner, 0, np.array(arithmetic.moments)[address]).sum(axis=1)
-    dropped = arithmetic.sum_fraction_bits - arithmetic.WINDOW_FRACTION_BITS
-    overflow = (s >= one << arithmetic.S_OCTAVES) | (d >= one << arithmetic.D_OCTAVES)
+    s_high, d_high = one << arithmetic.S_OCTAVES, one << arithmetic.D_OCTAVES
+    overflow = (s >= s_high) | (d >= d_high)
     # an overflown sum has no window; any legal one will do
-    s_window = np.where(overflow, one, s) >> dropped
-    d_window = np.where(overflow, 0, d) >> dropped
-    return np.where(
-        overflow, arithmetic.SATURATED, entropy_of_windows(arithmetic, s_window, d_window)
-    ).astype(np.int64)
+    score = entropy_of_windows(
+        arithmetic,
+        (np.where(overflow, one, s) << arithmetic.WINDOW_WIDTH) // s_high,
+        (np.where(overflow, 0, d) << arithmetic.WINDOW_WIDTH) // d_high,
+    )
+    return np.where(overflow, arithmetic.SATURATED, score).astype(np.int64)
 
 
 def entropy_of_windows(
@@ -85,34 +85,36 @@ def entropy_of_windows(
     Parameters
     ----------
     s_window, d_window : int64 [...]
-        S in 1 to 4 and D in 0 to 8, both with `WINDOW_FRACTION_BITS` after the point.
+        S in 1 to 4 and D in 0 to 2, in units of ``2**S_OCTAVES`` and ``2**D_OCTAVES`` over
+        ``2**WINDOW_WIDTH``.
 
     Returns
     -------
     int64 [...]
         The tables round down, which the -1 makes up for.
     """
-    grid = arithmetic.GRID_BITS
-    s_log = _logarithm(arithmetic, s_window)
-    quotient_log = _logarithm(arithmetic, d_window) - s_log
-    power = (1 << grid) + np.array(arithmetic.powers)[quotient_log & ((1 << grid) - 1)]
-    right = -(quotient_log >> grid)
-    quotient = power >> np.maximum(right, 0)
-    return np.where(right < 0, arithmetic.SATURATED, -1 - (s_log + quotient))
+    grid, scale = arithmetic.GRID_BITS, arithmetic.SCALE
+    s_log = _logarithm(arithmetic, s_window) + arithmetic.S_OCTAVES * scale
+    d_log = _logarithm(arithmetic, d_window) + arithmetic.D_OCTAVES * scale
+    # below 2, since D is and S is not below 1
+    quotient_log = d_log - s_log
+    power = scale + np.array(arithmetic.powers)[quotient_log & (scale - 1)]
+    return np.asarray(-1 - (s_log + (power >> -(quotient_log >> grid))), dtype=np.int64)
 
 
 def _logarithm(arithmetic: EntropyArithmetic, window: Integers) -> Integers:
-    """Return log2 of a window on the grid; of 0 one that is below that of any other window.
+    """Return log2 of ``window / 2**WINDOW_WIDTH`` on the grid; of 0 one below all others.
 
-    Its leading one is brought to the top in halving steps, as the hardware does.
+    The leading one is brought to the top in halving steps, as the hardware does.
     """
-    top = arithmetic.WINDOW_FRACTION_BITS + arithmetic.D_OCTAVES - 1
-    exponent = np.full(window.shape, arithmetic.D_OCTAVES - 1)
+    exponent = np.full(window.shape, -1)
     for step in (8, 4, 2, 1):
-        small = window < 1 << (top + 1 - step)
+        small = window < 1 << (arithmetic.WINDOW_WIDTH - step)
         window = np.where(small, window << step, window)
         exponent -= np.where(small, step, 0)
-    mantissa = (window >> (top - arithmetic.GRID_BITS)) & (arithmetic.SCALE - 1)
+    mantissa = (window >> (arithmetic.WINDOW_WIDTH - 1 - arithmetic.GRID_BITS)) & (
+        arithmetic.SCALE - 1
+    )
     logarithm = exponent * arithmetic.SCALE + np.array(arithmetic.logarithms)[mantissa]
     return np.asarray(logarithm, dtype=np.int64)
 
@@ -127,7 +129,7 @@ def entropy_float(config: DecisionConfig, logits: Logits) -> Floats:
 
 
 def entropy_error_bound(config: DecisionConfig) -> float:
-    """Return the most by which score and entropy differ, in bits, where the entropy is <= 2 bits.
+    """Return the most by which score and entropy differ, in bits, for an entropy up to `LIMIT`.
 
     The sum of two bounds, for every N up to ``config.n_classes`` and every input:
 
@@ -155,26 +157,25 @@ def _addend_bound(arithmetic: EntropyArithmetic) -> float:
 
 
 def _window_bound(arithmetic: EntropyArithmetic) -> float:
-    fraction = arithmetic.WINDOW_FRACTION_BITS
-    unit = 2.0**-fraction
-    d_window = np.arange(1 << (fraction + arithmetic.D_OCTAVES))
-    worst = 0.0
-    for s_window in range(1 << fraction, 1 << (fraction + arithmetic.S_OCTAVES)):
-        score = entropy_of_windows(arithmetic, np.full(d_window.shape, s_window), d_window)
-        s_low, s_high = s_window * unit, (s_window + 1) * unit
-        # D is largest for S when all the others are alike: d 2**-d is concave in 2**-d
-        others = np.minimum(s_high - 1, (arithmetic.n_classes - 1) / np.e)
-        d_most = others * np.log2((arithmetic.n_classes - 1) / others)
-        d_low, d_high = d_window * unit, (d_window + 1) * unit
-        # H falls in S up to S = D ln 2 and rises from there
-        s_least = np.clip(d_low / LOG2_E, s_low, s_high)
-        h_low = np.log2(s_least) + d_low / s_least
-        h_high = np.maximum(np.log2(s_low) + d_high / s_low, np.log2(s_high) + d_high / s_high)
-        possible = (d_low <= d_most) & (h_low <= 2) & (score != arithmetic.SATURATED)
-        measured = -score / arithmetic.SCALE
-        error = np.maximum(measured - h_low, h_high - measured)[possible]
-        worst = max(worst, float(error.max(initial=0.0)))
-    return worst
+    n_windows = 1 << arithmetic.WINDOW_WIDTH
+    s_unit = 2.0**arithmetic.S_OCTAVES / n_windows
+    d_unit = 2.0**arithmetic.D_OCTAVES / n_windows
+    s_window = np.arange(n_windows >> arithmetic.S_OCTAVES, n_windows)[:, None]
+    d_window = np.arange(n_windows)[None, :]
+    score = entropy_of_windows(arithmetic, *np.broadcast_arrays(s_window, d_window))
+    s_low, s_high = s_window * s_unit, (s_window + 1) * s_unit
+    d_low, d_high = d_window * d_unit, (d_window + 1) * d_unit
+    # D is largest for S when all the others are alike: d 2**-d is concave in 2**-d
+    n_others = arithmetic.n_classes - 1
+    others = np.minimum(s_high - 1, n_others / np.e)
+    d_most = others * np.log2(n_others / others)
+    # H falls in S up to S = D ln 2 and rises from there
+    s_least = np.clip(d_low / LOG2_E, s_low, s_high)
+    h_low = np.log2(s_least) + d_low / s_least
+    h_high = np.maximum(np.log2(s_low) + d_high / s_low, np.log2(s_high) + d_high / s_high)
+    possible = (d_low <= d_most) & (h_low <= arithmetic.LIMIT)
+    measured = -score / arithmetic.SCALE
+    return float(np.maximum(measured - h_low, h_high - measured)[possible].max())
 
 
 # -- linear gate -----------------------------------------------------------------------------------
@@ -252,7 +253,7 @@ def gate_error_bound(config: DecisionConfig, weights: dict[str, int]) -> float:
 
     Confidence: ``1 + 2**F log2(rho)``, since the score is the largest threshold that exits, by the
     certificate of `DecisionConfig.spread_power` if the sum did not overflow. Margin: 0. Entropy:
-    `entropy_error_bound` where it is <= 2 bits.
+    `entropy_error_bound` where it is up to `EntropyArithmetic.LIMIT`.
     """
     steps = 1 << config.fraction_bits
     bounds = {

@@ -84,14 +84,17 @@ class EntropyArithmetic:
 
     SCALE = 1 << GRID_BITS
 
-    WINDOW_FRACTION_BITS = 9
-    """Bits after the point of a sum of which the logarithm is taken; those below are dropped."""
+    WINDOW_WIDTH = 10
+    """Bits of a sum, from its highest one on, of which the logarithm is taken."""
 
     S_OCTAVES = 2
     """A sum S of ``2**S_OCTAVES`` or more saturates the score: H is 2 bits at least."""
 
-    D_OCTAVES = 3
-    """So does a sum D of ``2**D_OCTAVES``: with a smaller S, D / S is 2 bits at least."""
+    D_OCTAVES = 1
+    """So does a sum D of ``2**D_OCTAVES``: H is 1.91 bits at least, with S = 2 ln 2 if least."""
+
+    LIMIT = 1.9
+    """Entropy in bits up to which the score is exact within its bound, and thresholds are legal."""
 
     RANGE_OCTAVES_LOG2 = 5
     """Differences of ``2**RANGE_OCTAVES_LOG2`` octaves and above add nothing to the sums."""
@@ -102,7 +105,7 @@ class EntropyArithmetic:
     SATURATED = -2 * SCALE
     """Score of a saturated vector; that of others may be as low, or lower."""
 
-    THRESHOLD_LOW = SATURATED + 1
+    THRESHOLD_LOW = -int(LIMIT * SCALE)
     """Smallest legal threshold: no saturated vector reaches it."""
 
     THRESHOLD_HIGH = -1
@@ -116,7 +119,7 @@ class EntropyArithmetic:
     @property
     def sum_fraction_bits(self) -> int:
         """Bits after the point of the sums: rounding of all addends stays within 2**-9."""
-        return self.WINDOW_FRACTION_BITS + max(4, (self.n_classes - 1).bit_length())
+        return 9 + max(4, (self.n_classes - 1).bit_length())
 
     @property
     def address_width(self) -> int:
@@ -149,10 +152,10 @@ class EntropyArithmetic:
     def logarithms(self) -> tuple[int, ...]:
         """``log2(1 + m)`` in the middle of each of 256 steps of m, on the grid.
 
-        The added 0.1 balances the errors to both sides.
+        The added 0.2 balances the errors to both sides.
         """
         n = self.SCALE
-        return tuple(floor(n * log2(1 + (m + 0.5) / n) + 0.1) for m in range(n))
+        return tuple(floor(n * log2(1 + (m + 0.5) / n) + 0.2) for m in range(n))
 
     @cached_property
     def powers(self) -> tuple[int, ...]:

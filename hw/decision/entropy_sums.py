@@ -15,20 +15,15 @@ class SumWindows(data.StructLayout):
 
     Members
     -------
-    s, d : unsigned
-        S and D with `WINDOW_FRACTION_BITS` after the point, the bits below dropped.
+    s, d : WINDOW_WIDTH
+        S and D, their highest bits.
     overflow : 1
         S has reached ``2**S_OCTAVES`` or D ``2**D_OCTAVES``.
     """
 
     def __init__(self, arithmetic: EntropyArithmetic):
-        fraction = arithmetic.WINDOW_FRACTION_BITS
         super().__init__(
-            {
-                "s": fraction + arithmetic.S_OCTAVES,
-                "d": fraction + arithmetic.D_OCTAVES,
-                "overflow": 1,
-            }
+            {"s": arithmetic.WINDOW_WIDTH, "d": arithmetic.WINDOW_WIDTH, "overflow": 1}
         )
 
 
@@ -98,10 +93,9 @@ class EntropySums(wiring.Component):
             with m.If(s_next[-1] | d_next[-1]):
                 m.d.sync += overflow.eq(1)
 
-        dropped = fraction - arithmetic.WINDOW_FRACTION_BITS
         m.d.comb += [
-            self.sums.s.eq(s[dropped:]),
-            self.sums.d.eq(d[dropped:]),
+            self.sums.s.eq(s[-arithmetic.WINDOW_WIDTH :]),
+            self.sums.d.eq(d[-arithmetic.WINDOW_WIDTH :]),
             self.sums.overflow.eq(overflow),
         ]
         return m

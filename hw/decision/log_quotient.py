@@ -50,7 +50,7 @@ class LogQuotient(wiring.Component):
         m = Module()
         arithmetic = self._arithmetic
         grid = arithmetic.GRID_BITS
-        d_width = arithmetic.WINDOW_FRACTION_BITS + arithmetic.D_OCTAVES
+        width = arithmetic.WINDOW_WIDTH
 
         s_log_known = Signal()
         quotient_known = Signal()
@@ -66,34 +66,33 @@ class LogQuotient(wiring.Component):
         read_port = table.read_port()
 
         # -- leading one to the top --------------------------------------------------------------
-        # What has none in its upper part moves up. `exponent` is 15 less the places moved: 13 for
-        # a sum of 1 to 2.
+        # What has none in its upper part moves up. `exponent` is 15 less the places moved.
         exponent = Signal(4)
-        by_8 = Signal(d_width)
+        by_8 = Signal(width)
         stays_8 = Signal()
         m.d.sync += stays_8.eq(self.sums.d[-8:].any())
         with m.If(self.sums.d[-8:].any()):
             m.d.sync += by_8.eq(self.sums.d)
         with m.Else():
             m.d.sync += by_8.eq(self.sums.d << 8)
-        by_4 = Signal(d_width)
+        by_4 = Signal(width)
         stays_4 = Signal()
         m.d.comb += [
             stays_4.eq(by_8[-4:].any()),
             by_4.eq(Mux(stays_4, by_8, by_8 << 4)),
         ]
-        by_2 = Signal(d_width)
+        by_2 = Signal(width)
         stays_2 = Signal()
         m.d.comb += [
             stays_2.eq(by_4[-2:].any()),
             by_2.eq(Mux(stays_2, by_4, by_4 << 2)),
         ]
-        # S is 1 to 4: its leading one is one of the two below the top of D
-        either = Signal(d_width)
+        # S is 1 to 4: its leading one is at the top or next to it
+        either = Signal(width)
         mantissa = Signal(grid)
         m.d.comb += [
-            either.eq(Mux(self.start, self.sums.s << 1, by_2)),
-            mantissa.eq(Mux(either[-1], either, either << 1)[d_width - 1 - grid : d_width - 1]),
+            either.eq(Mux(self.start, self.sums.s, by_2)),
+            mantissa.eq(Mux(either[-1], either, either << 1)[width - 1 - grid : width - 1]),
         ]
         m.d.sync += [
             exponent[0].eq(either[-1]),
@@ -105,43 +104,44 @@ class LogQuotient(wiring.Component):
 
         # -- logarithms, quotient ----------------------------------------------------------------
         overflow = Signal()
-        overflow_kept = Signal()
-        m.d.sync += [overflow.eq(self.sums.overflow), overflow_kept.eq(overflow)]
+        m.d.sync += overflow.eq(self.sums.overflow)
 
+        # a saturated vector has the largest L(S), 511, and no quotient
         s_log_complement = Signal(grid + 1)
-        quotient_log = Signal(grid + 4)
-        place = quotient_log[grid:]
         saturated = Signal()
+        with m.If(s_log_known):
+            m.d.sync += [
+                s_log_complement.eq(~Cat(read_port.data, exponent[0])),
+                saturated.eq(overflow),
+            ]
+            with m.If(overflow):
+                m.d.sync += s_log_complement.eq(0)
+
+        # L(D) - L(S), its exponent in terms of `exponent`: 15 for a quotient of 1 to 2
+        quotient_log = Signal(grid + 4)
+        quotient_exponent = Signal(4)
         m.d.comb += [
-            # L(D) - L(S), its exponent in terms of `exponent`: 13 for a quotient of 1 to 2
             quotient_log.eq(Cat(read_port.data, exponent) + Cat(s_log_complement, Const(7, 3)) + 1),
-            saturated.eq(overflow_kept | place[1:].all()),
             read_port.addr.eq(
                 Cat(Mux(quotient_known, quotient_log[:grid], mantissa), quotient_known)
             ),
         ]
-        with m.If(s_log_known):
-            m.d.sync += s_log_complement.eq(~Cat(read_port.data, exponent[0]))
-        with m.If(quotient_known & saturated):
-            m.d.sync += s_log_complement.eq(0)
-
-        # place 0 is so far to the right that nothing is left
-        quotient_place = Signal(4)
-        m.d.sync += quotient_place.eq(place)
+        m.d.sync += quotient_exponent.eq(quotient_log[grid:])
         with m.If(saturated):
-            m.d.sync += quotient_place.eq(0)
-        shifted = Cat(Const(0, 2), read_port.data, 1)
+            m.d.sync += quotient_exponent.eq(0)  # so far to the right that nothing is left
+
+        quotient = Signal(grid + 1)
+        shifted = Cat(read_port.data, 1)
         for position in reversed(range(4)):
             step = 1 << position
-            lower = Signal(grid + 3, name=f"quotient_{step}")
-            m.d.comb += lower.eq(Mux(quotient_place[position], shifted, shifted >> step))
+            lower = Signal(grid + 1, name=f"quotient_{step}")
+            m.d.comb += lower.eq(Mux(quotient_exponent[position], shifted, shifted >> step))
             shifted = lower
-        quotient = Signal(grid + 1)
+        # -1 - L(S) - quotient, always negative
+        low_bits = Signal(grid + 2)
         m.d.comb += [
             quotient.eq(shifted),
-            # -1 - L(S) - quotient
-            self.score.eq(
-                Cat(s_log_complement, 1, 1).as_signed() + Cat(~quotient, 1, 1).as_signed() + 1
-            ),
+            low_bits.eq(Cat(s_log_complement, 1) + Cat(~quotient, 1) + 1),
+            self.score.eq(Cat(low_bits, 1).as_signed()),
         ]
         return m

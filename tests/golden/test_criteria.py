@@ -91,25 +91,24 @@ def entropy_by_definition(config: DecisionConfig, vector: tuple[int, ...]) -> in
     places = [min(winner - z, len(arithmetic.exponentials) - 1) for z in others]
     s = one + sum(arithmetic.exponentials[place] for place in places)
     d = sum(arithmetic.moments[place] for place in places)
-    if s >= 4 * one or d >= 8 * one:
+    if s >= 4 * one or d >= 2 * one:
         return arithmetic.SATURATED
 
-    def logarithm(value: int) -> int | None:
+    def logarithm(value: int, fraction_bits: int) -> int | None:
         """L(x) in 1/256; None for 0."""
-        window = value * 2**9 // one
+        window = value * 2**fraction_bits // one
         if window == 0:
             return None
         octave = window.bit_length() - 1
         mantissa = floor((Fraction(window, 2**octave) - 1) * 256)
-        return 256 * (octave - 9) + arithmetic.logarithms[mantissa]
+        return 256 * (octave - fraction_bits) + arithmetic.logarithms[mantissa]
 
-    s_log, d_log = logarithm(s), logarithm(d)
+    # ten bits each: S has two before the point, D one
+    s_log, d_log = logarithm(s, 8), logarithm(d, 9)
     assert s_log is not None
     if d_log is None:
         return -1 - s_log
     octave, fraction = divmod(d_log - s_log, 256)
-    if octave > 0:
-        return arithmetic.SATURATED
     quotient = floor((256 + arithmetic.powers[fraction]) * Fraction(2) ** octave)
     return -1 - s_log - quotient
 
@@ -137,14 +136,14 @@ def test_entropy_differs_from_float64_by_the_derived_bound_at_most(shape: tuple[
     worst = 0.0
     for vectors in (*vectors_of(config), two_level_vectors(config)):
         score, entropy = entropy_score(config, vectors), entropy_float(config, vectors)
-        legal = (entropy <= 2) & (score != EntropyArithmetic.SATURATED)
-        worst = max(worst, np.abs(-score / 256 - entropy)[legal].max(initial=0.0))
-        # what is saturated, or beyond the legal thresholds, has 2 bits
-        assert np.all(entropy[score < EntropyArithmetic.THRESHOLD_LOW] >= 2 - bound)
+        within = entropy <= EntropyArithmetic.LIMIT
+        worst = max(worst, np.abs(-score / 256 - entropy)[within].max(initial=0.0))
+        # beyond, no score is legal as a threshold but for the error
+        assert np.all(score[~within] <= EntropyArithmetic.THRESHOLD_LOW + 256 * bound)
     assert worst <= bound
 
 
-def test_certain_vector_has_the_largest_score_and_uniform_one_the_smallest() -> None:
+def test_certain_vector_has_the_largest_score_and_uniform_one_is_saturated() -> None:
     config = DecisionConfig(n_classes=10, criteria=("entropy",))
     certain = np.full((1, 10), -128)
     certain[0, 3] = 127
@@ -163,7 +162,7 @@ def test_entropy_tables_fit_their_memories_and_end_in_nothing(shape: tuple[int, 
 
 
 def test_entropy_tables_do_not_hang_on_the_last_bit_of_a_float() -> None:
-    places = [256 * log2(1 + (m + 0.5) / 256) + 0.1 for m in range(256)]
+    places = [256 * log2(1 + (m + 0.5) / 256) + 0.2 for m in range(256)]
     places += [256 * 2.0 ** (f / 256) for f in range(1, 256)]
     assert min(abs(x - round(x)) for x in places) > 1e-6
 
@@ -201,7 +200,7 @@ def test_gate_score_fits_its_format_at_the_extremes(features: tuple[str, ...], s
 def test_gate_differs_from_float64_by_the_weighted_bounds_at_most() -> None:
     config = config_of(10, 8, 3)
     vectors = random_vectors(config, 20000, 10, 6)
-    vectors = vectors[entropy_float(config, vectors) <= 2]
+    vectors = vectors[entropy_float(config, vectors) <= EntropyArithmetic.LIMIT]
     vectors = vectors[log_odds_score(config, vectors) > config.threshold_format.low]
     for weights in (
         {"confidence": 10, "margin": -20, "entropy": 30},
@@ -263,7 +262,7 @@ def test_decision_is_the_score_against_the_threshold() -> None:
     [
         ("confidence", (-255, 255)),
         ("margin", (0, 255)),
-        ("entropy", (-511, -1)),
+        ("entropy", (-486, -1)),
         ("gate", (-(2**20), 2**20 - 1)),
         ("patience", (0, 1)),
     ],
@@ -280,8 +279,8 @@ def test_each_criterion_has_its_legal_thresholds(criterion: str, bounds: tuple[i
 
 def test_threshold_of_a_unit_is_legal_for_one_of_its_criteria() -> None:
     config = DecisionConfig(criteria=("margin", "entropy"))
-    assert check_any_threshold(config, -511) == -511
-    with pytest.raises(ValueError, match=r"Threshold must be in -511\.\.255, not 256"):
+    assert check_any_threshold(config, -486) == -486
+    with pytest.raises(ValueError, match=r"Threshold must be in -486\.\.255, not 256"):
         check_any_threshold(config, 256)
     with pytest.raises(TypeError, match=r"Threshold must be an integer, not 1\.5"):
         check_any_threshold(config, 1.5)  # type: ignore[arg-type]
