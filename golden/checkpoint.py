@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .container import Container, FileError
+from .zoo import zoo_entry
 
 
 class CheckpointError(FileError):
@@ -65,8 +66,18 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Return the checkpoint that `save_checkpoint` wrote; `CheckpointError` if it is none."""
-    description, tensors = CHECKPOINT_FILE.read(path)
+    """Return the checkpoint that `save_checkpoint` wrote, or that of a network ``zoo:<name>``.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is none.
+    """
+    try:
+        entry = zoo_entry(path)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    description, tensors = CHECKPOINT_FILE.read(path if entry is None else entry.checkpoint_file)
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}}
     try:
         for key, array in tensors.items():

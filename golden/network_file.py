@@ -10,6 +10,7 @@ from .container import Container, FileError
 from .network import IntegerNetwork
 from .parameters import FIELD_TYPES, LayerParameters
 from .spec.description import describe_topology, topology_of_description
+from .zoo import zoo_entry
 
 
 class NetworkFileError(FileError):
@@ -42,7 +43,7 @@ def save_network(network: IntegerNetwork, path: str | Path) -> None:
 
 
 def load_network(path: str | Path) -> IntegerNetwork:
-    """Return the network that `save_network` wrote.
+    """Return the network that `save_network` wrote, or one of the zoo: ``zoo:<name>``.
 
     Raises
     ------
@@ -50,7 +51,11 @@ def load_network(path: str | Path) -> IntegerNetwork:
         If the file is missing, damaged, truncated, foreign, newer than this release, or describes
         an illegal network.
     """
-    description, tensors = NETWORK_FILE.read(path)
+    try:
+        entry = zoo_entry(path)
+    except ValueError as error:
+        raise NetworkFileError(str(error)) from error
+    description, tensors = NETWORK_FILE.read(path if entry is None else entry.network_file)
     try:
         return _network_of_description(description, tensors)
     except (TypeError, ValueError, KeyError) as error:

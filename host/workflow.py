@@ -1,6 +1,7 @@
 """The steps from data to a calibrated network, as the sub-commands and the demo share them."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -8,15 +9,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from ..golden.calibrate import CalibrationConfig, ExitFigures, calibrate_thresholds
+from ..golden.checkpoint import Checkpoint
 from ..golden.data import Splits, load_dataset, split_dataset
 from ..golden.decision import log_odds_score
+from ..golden.models import MultiExitNetwork
 from ..golden.network import IntegerNetwork
 from ..golden.quantize import quantize
+from ..golden.recipes import Recipe, recipe_of
 from ..golden.spec.checks import require_int
 from ..golden.spec.decision import DecisionConfig
-from ..golden.train import EpochReport, TrainingConfig, load_model, train
+from ..golden.train import EpochReport, load_model, train
 from .pipeline import unit_config
 
 Integers = npt.NDArray[np.int64]
@@ -32,18 +37,52 @@ def train_network(
     splits: Splits,
     checkpoint: Path,
     *,
+    recipe: Recipe | None = None,
+    data_dir: str | Path | None = None,
     seed: int = 0,
     epochs: int | None = None,
     progress: Callable[[EpochReport], None] | None = None,
 ) -> None:
-    """Train the network of a data set; a run that was interrupted goes on from its checkpoint."""
-    config = TrainingConfig(model=splits.train.name, seed=seed)
+    """Train a network; a run that was interrupted goes on from its checkpoint.
+
+    Parameters
+    ----------
+    splits : Splits
+    checkpoint : path
+        File that is rewritten after each epoch.
+    recipe : Recipe
+        Model and training; that of the data set unless given.
+    data_dir : path
+        Folder in which the recipe's published backbone lies, if it has one.
+    seed, epochs : int
+        Instead of the recipe's.
+    progress : callable
+        Called after each epoch.
+    """
+    recipe = recipe_of(data=splits.train.name) if recipe is None else recipe
+    if recipe.data != splits.train.name:
+        raise ValueError(
+            f"Data set of recipe {recipe.name} must be {recipe.data}, not {splits.train.name!r}"
+        )
+    config = replace(recipe.training, seed=seed)
+    provenance: dict[str, Any] = {"split_seed": splits.seed}
+    initial: Mapping[str, Tensor] = {}
+    if recipe.backbone is not None:
+        from ..golden.mlperf_tiny import read_resnet8  # noqa: PLC0415 -- HDF5 for this recipe only
+
+        path = Path(data_dir or ".") / recipe.backbone
+        initial = read_resnet8(path)
+        provenance["backbone"] = {
+            "file": recipe.backbone,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
     train(
         config if epochs is None else replace(config, epochs=epochs),
         splits.train,
         progress=progress,
         checkpoint=checkpoint,
-        provenance={"split_seed": splits.seed},
+        provenance=provenance,
+        initial=initial,
     )
 
 
@@ -52,11 +91,18 @@ def quantize_checkpoint(
 ) -> IntegerNetwork:
     """Return the integer network of a finished training, on the calibration split of its data."""
     model, record = load_model(checkpoint)
-    data, split_seed = str(record.data["name"]), int(record.data["split_seed"])
-    splits = load_splits(data, data_dir, split_seed)
+    splits = load_splits(str(record.data["name"]), data_dir, int(record.data["split_seed"]))
+    return quantize_model(model, record, splits, fraction_bits=fraction_bits)
+
+
+def quantize_model(
+    model: MultiExitNetwork, record: Checkpoint, splits: Splits, *, fraction_bits: int = 3
+) -> IntegerNetwork:
+    """Return the integer network of what `load_model` gives, on the splits it was trained on."""
     origin = {
-        "data_set": data,
-        "split_seed": split_seed,
+        "data_set": splits.train.name,
+        "split_seed": splits.seed,
+        "data": record.data,
         "training": record.config,
         "offramp": version("offramp"),
     }
@@ -97,7 +143,7 @@ def calibration_config(config: DecisionConfig, **choices: Any) -> CalibrationCon
 
 
 def calibrate_network(
-    network: IntegerNetwork, splits: Splits, max_loss_points: float
+    network: IntegerNetwork, splits: Splits, max_loss_points: float, *, tolerance: float = 0.1
 ) -> tuple[IntegerNetwork, ExitFigures]:
     """Return the network with thresholds for an accuracy target, and their figures.
 
@@ -107,7 +153,7 @@ def calibrate_network(
     calibration = splits.calibration
     scores, predictions = scores_and_predictions(config, network.forward(calibration.images))
     chosen = calibrate_thresholds(
-        calibration_config(config, max_loss_points=max_loss_points),
+        calibration_config(config, max_loss_points=max_loss_points, tolerance=tolerance),
         scores,
         predictions,
         calibration.labels,
@@ -119,6 +165,7 @@ def calibrate_network(
         "split_seed": splits.seed,
         "images": len(calibration),
         "max_loss_points": max_loss_points,
+        "tolerance": tolerance,
         "criterion": "confidence",
     }
     return network.with_thresholds(chosen.thresholds, provenance), chosen

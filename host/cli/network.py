@@ -1,11 +1,15 @@
 """Sub-commands about networks: train, quantize, calibrate, run."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from ...golden.data import DATASET_NAMES
 from ...golden.network_file import load_network, save_network
+from ...golden.recipes import RECIPES, recipe_of
 from ...golden.train import EpochReport
+from ...golden.zoo import zoo_entry
 from ..devices import DEVICES, open_device
 from ..pipeline import run as run_pipeline
 from ..pipeline import set_thresholds, unit_config
@@ -18,7 +22,9 @@ from ..workflow import (
 )
 from .output import Bar, data_dir_option, json_option, output_file, progress_bar, report
 
-EPOCHS = 60
+NAMES = tuple(recipe.name for recipe in RECIPES)
+
+EPOCHS = recipe_of(data="digits").training.epochs
 
 
 def show_epoch(bar: Bar, epoch: EpochReport) -> None:
@@ -28,31 +34,38 @@ def show_epoch(bar: Bar, epoch: EpochReport) -> None:
 
 
 @click.command()
-@click.option("--data", default="digits", show_default=True, help="Name of the data set.")
+@click.option("--data", help="Data set: " + ", ".join(DATASET_NAMES) + ".  [default: digits]")
+@click.option("--recipe", "recipe_name", help="Model and training: " + ", ".join(NAMES) + ".")
 @data_dir_option
 @click.option("--seed", default=0, show_default=True, help="Of weights and augmentation.")
 @click.option("--split-seed", default=0, show_default=True, help="Of train, calibration, test.")
-@click.option("--epochs", default=EPOCHS, show_default=True)
+@click.option("--epochs", type=int, help="Instead of the recipe's.")
 @click.option("-o", "--output", required=True, help="Checkpoint to write, or to go on from.")
 @json_option
 def train(
-    data: str,
+    data: str | None,
+    recipe_name: str | None,
     data_dir: Path | None,
     seed: int,
     split_seed: int,
-    epochs: int,
+    epochs: int | None,
     output: str,
     as_json: bool,
 ) -> None:
     r"""Train a network with all its exits jointly.
 
-    The checkpoint is rewritten after each epoch: after Ctrl-C the same command goes on.
+    The recipe is the data set's first one unless it is named. The checkpoint is rewritten after
+    each epoch: after Ctrl-C the same command goes on.
 
     \b
     Example: offramp train --seed 0 -o out/digits.checkpoint
     """
     path = output_file(output)
-    splits = load_splits(data, data_dir, split_seed)
+    if data is None and recipe_name is None:
+        data = "digits"
+    recipe = recipe_of(name=recipe_name, data=data)
+    splits = load_splits(recipe.data if data is None else data, data_dir, split_seed)
+    epochs = recipe.training.epochs if epochs is None else epochs
     last: list[EpochReport] = []
     with progress_bar("Training", epochs, quiet=as_json) as bar:
 
@@ -60,8 +73,22 @@ def train(
             last[:] = [epoch]
             show_epoch(bar, epoch)
 
-        train_network(splits, path, seed=seed, epochs=epochs, progress=progress)
-    values = {"data_set": data, "images": len(splits.train), "seed": seed, "epochs": epochs}
+        train_network(
+            splits,
+            path,
+            recipe=recipe,
+            data_dir=data_dir,
+            seed=seed,
+            epochs=epochs,
+            progress=progress,
+        )
+    values: dict[str, Any] = {
+        "recipe": recipe.name,
+        "data_set": recipe.data,
+        "images": len(splits.train),
+        "seed": seed,
+        "epochs": epochs,
+    }
     if last:
         values |= {"loss": last[0].loss, "train_accuracy_per_exit": list(last[0].accuracies)}
     report(values, as_json=as_json, title="Trained", result=path)
@@ -102,19 +129,33 @@ def quantize(
     show_default=True,
     help="Points of accuracy that exits may cost on the calibration split.",
 )
+@click.option(
+    "--tolerance",
+    default=0.1,
+    show_default=True,
+    help="Share of a whole image's MACs that is given up for fewer changed labels.",
+)
 @click.option("-o", "--output", help="Network file to write; the same one without it.")
 @json_option
 def calibrate(
-    network: str, data_dir: Path | None, max_loss: float, output: str | None, as_json: bool
+    network: str,
+    data_dir: Path | None,
+    max_loss: float,
+    tolerance: float,
+    output: str | None,
+    as_json: bool,
 ) -> None:
     r"""Choose the thresholds of the early exits on the calibration split.
 
     \b
     Example: offramp calibrate out/digits.safetensors --max-loss 0.5
     """
+    if output is None and zoo_entry(network) is not None:
+        raise ValueError(f"Output must be given for a network of the zoo, not {network!r} changed")
     path = output_file(output or network)
     loaded = load_network(network)
-    calibrated, figures = calibrate_network(loaded, splits_of_network(loaded, data_dir), max_loss)
+    splits = splits_of_network(loaded, data_dir)
+    calibrated, figures = calibrate_network(loaded, splits, max_loss, tolerance=tolerance)
     save_network(calibrated, path)
     config = unit_config(loaded)
     values = {

@@ -7,7 +7,18 @@ import pytest
 
 from offramp.host.cli.main import offramp, run
 
-COMMANDS = ["demo", "train", "quantize", "calibrate", "run", "verilog", "sim", "synth", "bench"]
+COMMANDS = [
+    "demo",
+    "train",
+    "quantize",
+    "calibrate",
+    "run",
+    "zoo",
+    "verilog",
+    "sim",
+    "synth",
+    "bench",
+]
 
 
 def all_commands(group=offramp, path=()):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 # others. The standard library is free to all.
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "golden.spec": ({"golden.spec"}, set()),
-    "golden": ({"golden"}, {"numpy", "torch", "sklearn", "safetensors"}),
+    "golden": ({"golden"}, {"h5py", "numpy", "onnx", "torch", "sklearn", "safetensors"}),
     "hw": ({"hw", "golden.spec"}, {"amaranth"}),
     "fpga": ({"fpga", "hw", "golden.spec"}, {"amaranth"}),
     "rtl_sim": (

@@ -1,0 +1,102 @@
+"""How each network of the zoo is made: model, data, training and calibration."""
+
+from dataclasses import dataclass
+
+from .train import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All choices that lead to one network.
+
+    Parameters
+    ----------
+    name : str
+        In the zoo.
+    data : str
+        Name of the data set.
+    training : TrainingConfig
+    max_loss_points : float
+        Accuracy that exits may cost, see `offramp.golden.calibrate.CalibrationConfig`.
+    tolerance : float
+        Of the mean MACs, likewise.
+    backbone : str or None
+        Published file below the data folder that the training starts from.
+    """
+
+    name: str
+    data: str
+    training: TrainingConfig
+    max_loss_points: float = 0.5
+    tolerance: float = 0.1
+    backbone: str | None = None
+
+
+RECIPES = (
+    Recipe(name="digits", data="digits", training=TrainingConfig()),
+    Recipe(
+        name="blenet-mnist",
+        data="mnist",
+        training=TrainingConfig(
+            model="blenet",
+            epochs=30,
+            batch_size=128,
+            weight_decay=0.05,
+            exit_weights=(1.0, 1.0),
+            channels_last=True,
+        ),
+        tolerance=0.01,
+    ),
+    Recipe(
+        name="lenet3-fashion_mnist",
+        data="fashion_mnist",
+        training=TrainingConfig(
+            model="lenet3",
+            epochs=20,
+            batch_size=128,
+            weight_decay=0.05,
+            shift_probability=0.3,
+            flip_probability=0.5,
+            distillation=0.5,
+            channels_last=True,
+        ),
+        tolerance=0.01,
+    ),
+    Recipe(
+        name="blenet-fashion_mnist",
+        data="fashion_mnist",
+        training=TrainingConfig(
+            model="blenet",
+            epochs=26,
+            batch_size=128,
+            weight_decay=0.05,
+            exit_weights=(1.0, 1.0),
+            shift_probability=0.3,
+            flip_probability=0.5,
+            channels_last=True,
+        ),
+        tolerance=0.01,
+    ),
+)
+"""All networks of the zoo; the first of a data set is its default."""
+
+
+def recipe_of(*, name: str | None = None, data: str | None = None) -> Recipe:
+    """Return the recipe of a name, or else the default one of a data set.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if name is not None:
+        for recipe in RECIPES:
+            if recipe.name == name:
+                return recipe
+        known = ", ".join(recipe.name for recipe in RECIPES)
+        raise ValueError(f"Recipe must be one of {known}, not {name!r}")
+    for recipe in RECIPES:
+        if recipe.data == data:
+            return recipe
+    known = ", ".join(sorted({recipe.data for recipe in RECIPES}))
+    raise ValueError(f"Data set with a recipe must be one of {known}, not {data!r}")
