@@ -82,15 +82,17 @@ class DecisionConfig:
         require_int("Fraction bits", self.fraction_bits, 2, 6)
         require_int("Mantissa bits", self.mantissa_bits, 4, 10)
         require_int("Number of exits", self.n_exits, 1, 16)
-        # the units of the other criteria always carry tag and score
-        alone = self.criteria == (Criterion.CONFIDENCE,)
-        require_int("Tag width", self.tag_width, 0 if alone else 1, 32)
+        require_int("Tag width", self.tag_width, 0, 32)
         self._check_criteria()
+        # the units of other criteria always carry tag and score
+        if not self.has_plain_criteria:
+            require_int("Tag width", self.tag_width, 1, 32)
         if not isinstance(self.with_score, bool):
             raise TypeError(f"With score must be True or False, not {self.with_score!r}")
-        if not (self.with_score or alone):
+        if not (self.with_score or self.has_plain_criteria):
             raise ValueError(
-                f"Criteria without score must be ('confidence',), not {self.criteria!r}"
+                "Criteria without score must be confidence or confidence, margin, "
+                f"not {', '.join(self.criteria)}"
             )
         if self.registers != tuple(name for name in PIPELINE_REGISTERS if name in self.registers):
             raise ValueError(
@@ -152,6 +154,12 @@ class DecisionConfig:
     def threshold_high(self) -> int:
         """Largest legal threshold."""
         return self.threshold_format.high
+
+    @property
+    def has_plain_criteria(self) -> bool:
+        """Whether these are confidence, or confidence and margin, which share a datapath."""
+        plain = {Criterion.CONFIDENCE, Criterion.MARGIN}
+        return Criterion.CONFIDENCE in self.criteria and plain.issuperset(self.criteria)
 
     @property
     def features(self) -> tuple[Criterion, ...]:

@@ -6,7 +6,8 @@
           compare, keep          table, shift            add, compare         score
 """
 
+from .composite import CriteriaUnit, create_unit
 from .payload import Decision, LogitBeat
 from .unit import DecisionUnit
 
-__all__ = ["Decision", "DecisionUnit", "LogitBeat"]
+__all__ = ["CriteriaUnit", "Decision", "DecisionUnit", "LogitBeat", "create_unit"]

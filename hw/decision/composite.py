@@ -11,13 +11,13 @@ from ...golden.spec.decision import DecisionConfig
 from .entropy import EntropyUnit
 from .gate import GateStage, GateWeights
 from .margin import MarginUnit
-from .patience import PatienceStage
+from .patience import PatienceStage, PatienceUnit
 from .payload import Decision, LogitBeat
 from .scores import ScoreQueue, Scores
 from .unit import DecisionUnit
 from .verdict import Verdict
 
-__all__ = ["CriteriaUnit"]
+__all__ = ["CriteriaUnit", "create_unit"]
 
 _CORES = {
     Criterion.CONFIDENCE: DecisionUnit,
@@ -160,6 +160,22 @@ class CriteriaUnit(wiring.Component):
         for inner, port in zip(verdict.thresholds, self.thresholds, strict=True):
             m.d.comb += inner.eq(port)
         return m
+
+
+def create_unit(config: DecisionConfig) -> wiring.Component:
+    """Return the smallest unit that has the criteria of a configuration.
+
+    All have the streams `i` and `o` and `thresholds`; with more than one criterion `selection`,
+    with the gate `weights` and `offsets`.
+    """
+    if config.has_plain_criteria:
+        return DecisionUnit(config)
+    alone = {
+        (Criterion.MARGIN,): MarginUnit,
+        (Criterion.ENTROPY,): EntropyUnit,
+        (Criterion.PATIENCE,): PatienceUnit,
+    }
+    return alone.get(config.criteria, CriteriaUnit)(config)
 
 
 def _all(signals) -> Signal:

@@ -1,15 +1,17 @@
 """The parts of the decision unit in a row, with the registers that the configuration asks for."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ...golden.spec.criteria import SELECTION_WIDTH, Criterion
 from ...golden.spec.decision import DecisionConfig
 from .accumulator import Accumulator, Addend
 from .exponential import Exponential
 from .log_odds import LogOdds
 from .payload import Decision, LogitBeat
 from .running_maximum import RunningMaximum
+from .running_second import RunningSecond
 from .slot import Slot
 from .winner_label import WinnerLabel
 
@@ -25,6 +27,8 @@ class DecisionPipeline(wiring.Component):
                         compare, keep               table, shift            add, compare
                                                       [mantissa]             [decision]
 
+    With the margin among the criteria, RunningSecond compares the operands beside the sum.
+
     Latency: `latency` cycles from the last beat to `decided`.
 
     Members
@@ -35,6 +39,8 @@ class DecisionPipeline(wiring.Component):
     thresholds : In(signed(logit_width + 1)) [n_exits]
         That of the vector's exit is sampled one cycle after the last beat, or two with the
         register "input".
+    selection : In(3) [n_exits]
+        Code of the criterion of each exit, with the margin only; sampled as the threshold is.
     decided : Out(1)
     decision : Out(Decision)
         Of the vector that is decided in this cycle.
@@ -43,17 +49,19 @@ class DecisionPipeline(wiring.Component):
     def __init__(self, config: DecisionConfig):
         self._config = config
         self._score = LogOdds(config) if config.with_score else None
+        self._second = RunningSecond(config) if Criterion.MARGIN in config.criteria else None
         # the last logit is stored; its vector is closed by the slot after
         self.latency = 1 + len(config.registers) + (self._score.latency if self._score else 0)
-        super().__init__(
-            {
-                "beat": In(LogitBeat(config)),
-                "valid": In(1),
-                "thresholds": In(signed(config.threshold_format.width)).array(config.n_exits),
-                "decided": Out(1),
-                "decision": Out(Decision(config)),
-            }
-        )
+        members = {
+            "beat": In(LogitBeat(config)),
+            "valid": In(1),
+            "thresholds": In(signed(config.threshold_format.width)).array(config.n_exits),
+            "decided": Out(1),
+            "decision": Out(Decision(config)),
+        }
+        if self._second:
+            members["selection"] = In(SELECTION_WIDTH).array(config.n_exits)
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
@@ -66,6 +74,7 @@ class DecisionPipeline(wiring.Component):
         # slots[k] is where the closing slot stands k + 1 cycles after the last logit
         slots = [maximum.slot]
         counts = self._elaborate_addend(m, maximum, accumulator, slots)
+        place_of_operand = int("operand" in config.registers)
 
         exit_taken = accumulator.exit
         if accumulator.latency:
@@ -77,11 +86,28 @@ class DecisionPipeline(wiring.Component):
             m.d.comb += [
                 log_odds.total.eq(accumulator.total),
                 log_odds.maximum.eq(~complement),
-                self.decision.score.eq(log_odds.score),
             ]
             for _ in range(log_odds.latency):
                 exit_taken, counts = self._delayed(m, exit_taken), self._delayed(m, counts)
                 self._pass_on(m, slots)
+
+        score = self._score.score if self._score else None
+        if self._second:
+            by_margin = self._follow(m, "by_margin", self._selects_margin(m, companions), slots)
+            margin_exit = self._follow(
+                m, "margin_exit", self._second.exit, slots, capture=place_of_operand
+            )
+            exit_taken = Mux(by_margin, margin_exit, exit_taken)
+            if self._score:
+                margin = Signal(len(score))
+                complement = self._follow(
+                    m, "minuend", maximum.complement, slots[: place_of_operand + 1]
+                )
+                m.d.comb += margin.eq(~complement - self._second.second)
+                margin = self._follow(m, "margin", margin, slots, capture=place_of_operand)
+                score = Mux(by_margin, margin, score)
+        if self._score:
+            m.d.comb += self.decision.score.eq(score)
 
         m.d.comb += [
             winner.slot.eq(slots[-1]),
@@ -129,6 +155,17 @@ class DecisionPipeline(wiring.Component):
         ]
         return companions
 
+    def _selects_margin(self, m, companions):
+        """Return whether the exit of the vector in the closing slot decides by its margin."""
+        selection = Signal(SELECTION_WIDTH)
+        m.d.comb += selection.eq(self.selection[0])
+        if self._config.n_exits > 1:
+            with m.Switch(companions["exit_index"]):
+                for exit_index in range(1, self._config.n_exits):
+                    with m.Case(exit_index):
+                        m.d.comb += selection.eq(self.selection[exit_index])
+        return selection == Criterion.MARGIN.code
+
     def _elaborate_addend(self, m, maximum, accumulator, slots):
         """Lead from operand to addend; return whether there is a logit in the addend's slot."""
         config = self._config
@@ -137,6 +174,9 @@ class DecisionPipeline(wiring.Component):
         if "operand" in config.registers:
             operand = self._delayed(m, operand)
             self._pass_on(m, slots)
+        if self._second:
+            m.submodules.running_second = self._second
+            m.d.comb += [self._second.operand.eq(operand), self._second.slot.eq(slots[-1])]
         m.d.comb += [
             exponential.complement.eq(operand.complement),
             exponential.closing.eq(slots[-1].closing),
@@ -174,7 +214,7 @@ class DecisionPipeline(wiring.Component):
         slots.append(slot)
 
     @staticmethod
-    def _follow(m, name, value, slots, *, capture):
+    def _follow(m, name, value, slots, *, capture=0):
         """Return what was `value` in the closing slot of a vector, where that slot stands last.
 
         `value` is good until the closing slot stands at `capture`. A register that takes it there

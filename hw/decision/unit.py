@@ -1,9 +1,10 @@
-"""The exit decision unit for the confidence criterion."""
+"""The exit decision unit for the confidence criterion, with the margin beside it if asked for."""
 
 from amaranth.hdl import EnableInserter, Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...golden.spec.criteria import SELECTION_WIDTH
 from ...golden.spec.decision import DecisionConfig
 from .payload import Decision, LogitBeat
 from .pipeline import DecisionPipeline
@@ -22,6 +23,9 @@ class DecisionUnit(wiring.Component):
     2 to ``n_classes``. Latency: `latency` cycles from the transfer of the last logit to `o.valid`,
     whatever the length.
 
+    With ``criteria=("confidence", "margin")`` each exit decides by the one that is selected; the
+    margin shares maximum, threshold and label, and equals `offramp.golden.criteria.margin_score`.
+
     While a decision waits for `o.ready` the whole unit holds still and `i.ready` is low.
 
     Parameters
@@ -38,19 +42,33 @@ class DecisionUnit(wiring.Component):
         unit is held, and one cycle later with the register "input"), so a change takes effect
         between vectors. Without registers after "input" it counts while the decision is offered
         and must not change while that waits.
+    selection : In(3) [n_exits]
+        `Criterion.code` of the criterion of each exit, with two criteria only; sampled as the
+        thresholds are. Another code counts as confidence.
+
+    Raises
+    ------
+    ValueError
+        The criteria are others; `create_unit` finds the unit for any.
     """
 
     def __init__(self, config: DecisionConfig):
+        if not config.has_plain_criteria:
+            raise ValueError(
+                "Criteria must be confidence or confidence, margin, "
+                f"not {', '.join(config.criteria)}"
+            )
         self.config = config
         self._pipeline = DecisionPipeline(config)
         self.latency = self._pipeline.latency
-        super().__init__(
-            {
-                "i": In(stream.Signature(LogitBeat(config))),
-                "o": Out(stream.Signature(Decision(config))),
-                "thresholds": In(signed(config.threshold_format.width)).array(config.n_exits),
-            }
-        )
+        members = {
+            "i": In(stream.Signature(LogitBeat(config))),
+            "o": Out(stream.Signature(Decision(config))),
+            "thresholds": In(signed(config.threshold_format.width)).array(config.n_exits),
+        }
+        if len(config.criteria) > 1:
+            members["selection"] = In(SELECTION_WIDTH).array(config.n_exits)
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
@@ -68,4 +86,7 @@ class DecisionUnit(wiring.Component):
         ]
         for threshold, port in zip(pipeline.thresholds, self.thresholds, strict=True):
             m.d.comb += threshold.eq(port)
+        if len(self.config.criteria) > 1:
+            for selection, port in zip(pipeline.selection, self.selection, strict=True):
+                m.d.comb += selection.eq(port)
         return m

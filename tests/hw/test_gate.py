@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import Fragment
 
 from offramp.golden.criteria import (
     PatienceMemory,
@@ -12,9 +13,11 @@ from offramp.golden.criteria import (
 )
 from offramp.golden.spec.criteria import GATE_WEIGHT, SELECTION_WIDTH, Criterion
 from offramp.golden.spec.decision import DecisionConfig
-from offramp.hw.decision.composite import CriteriaUnit
+from offramp.hw.decision import CriteriaUnit, DecisionUnit, create_unit
+from offramp.hw.decision.entropy import EntropyUnit
+from offramp.hw.decision.margin import MarginUnit
 from offramp.rtl_sim.emulator.decision import DecisionEmulator
-from tests.criteria import edge_vectors, emulator_of, random_vectors
+from tests.criteria import edge_vectors, emulator_of, random_vectors, refusal_of
 
 ALL = ("confidence", "margin", "entropy", "gate", "patience")
 SETS = [
@@ -144,3 +147,22 @@ def test_vectors_under_confidence_and_margin_follow_without_a_bubble(n: int) -> 
             unit.decide(random_vectors(config, n_vectors, n, 0))
             cycles.append(unit.cycles - before)
         assert cycles[1] - cycles[0] == 20 * n
+
+
+def test_each_set_of_criteria_finds_its_unit() -> None:
+    found = {}
+    for criteria in (("confidence",), ("confidence", "margin"), *((name,) for name in ALL[1:3])):
+        unit = create_unit(config_of(criteria))
+        Fragment.get(unit, None)
+        found[criteria] = type(unit)
+    assert found == {
+        ("confidence",): DecisionUnit,
+        ("confidence", "margin"): DecisionUnit,
+        ("margin",): MarginUnit,
+        ("entropy",): EntropyUnit,
+    }
+
+
+def test_unit_of_confidence_refuses_other_criteria() -> None:
+    message = refusal_of(DecisionUnit, DecisionConfig(criteria=("margin", "entropy")))
+    assert message == "Criteria must be confidence or confidence, margin, not margin, entropy"
