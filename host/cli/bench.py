@@ -3,13 +3,15 @@
 import platform
 import time
 from importlib.metadata import version
+from typing import Any
 
 import click
 import numpy as np
 
 from ...golden.decision import decide
 from ...golden.spec.decision import DecisionConfig
-from .output import json_option, messages, output_folder, report
+from .hardware import config_options
+from .output import json_option, messages, output_folder, progress_bar, report, report_rows
 
 
 @click.group()
@@ -71,3 +73,44 @@ def bench_emulator(vectors: int, classes: int, seed: int, output: str, as_json: 
         "machine": f"{platform.machine()}, one thread",
     }
     report(values, as_json=as_json, title="Decision unit, emulated")
+
+
+@bench.command("mutation")
+@config_options
+@click.option("--mutants", type=int, default=400, show_default=True, help="Size of the sample.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the sample.")
+@click.option(
+    "-o", "--output", default="out/mutation", show_default=True, help="Folder for the netlists."
+)
+@json_option
+def bench_mutation(mutants: int, seed: int, output: str, as_json: bool, **parameters: Any) -> None:
+    r"""Count the faults in the decision unit's netlist that the fast bench sees.
+
+    Faults that it does not see are listed, with those among them that are proved to be none.
+
+    \b
+    Example: offramp bench mutation --mutants 400 --seed 1
+    """
+    from ...rtl_sim.mutation import measure_mutation
+
+    folder = output_folder(output)
+    with progress_bar("Mutants", mutants, quiet=as_json) as bar:
+        result = measure_mutation(
+            DecisionConfig(**parameters), n=mutants, seed=seed, work=folder, progress=bar.show
+        )
+    values = result.as_dict()
+    if as_json:
+        report(values, as_json=True, result=folder)
+        return
+    survivors = values.pop("survivors")
+    report(values, as_json=False, title="Mutants of the decision unit")
+    if survivors:
+        report_rows(
+            "Mutants that the bench does not see",
+            ("number", "fault", "gate", "where", "proved equivalent"),
+            [
+                (m["number"], m["mode"], f"{m['cell']}.{m['port']}", m["source"], m["equivalent"])
+                for m in survivors
+            ],
+        )
+    report({}, as_json=False, result=folder)

@@ -13,6 +13,7 @@
 namespace {
 
 constexpr int64_t WATCHDOG_CYCLES = 10000;  // without a decision: the unit hangs
+constexpr int32_t SILENT_CYCLES = 16;       // after the last decision
 
 class Unit {
 public:
@@ -84,8 +85,36 @@ EXPORT int offramp_set(void* handle, int32_t number, uint32_t value) {
     }
 }
 
-// Decide n vectors, each the first logits of a row of `length`. Idle input cycles and stalled output cycles come at the given
-// rates in 256. Returns the cycles from the first beat to the last decision, -1 if the unit hangs.
+// Reset the unit after the worst moment: a vector of n logits is in, whose decision waits, and all
+// but the last of a second one. Returns -1 if the unit does not take or decide them.
+EXPORT int offramp_reset(void* handle, const int16_t* logits, int32_t n) {
+    Unit& unit = *static_cast<Unit*>(handle);
+    Model& model = unit.model;
+    int64_t cycles = 0;
+    model.o_ready = 0;
+    // the unit may hold still before all is in: then the decision waits already
+    for (int32_t sent = 0; sent < 2 * n - 1 && cycles < WATCHDOG_CYCLES; ++cycles) {
+        model.i_valid = 1;
+        model.i_logit = logits[sent % n] & LOGIT_MASK;
+        model.i_last = sent == n - 1;
+        unit.settle();
+        const bool taken = model.i_ready;
+        if (model.o_valid && !taken) break;
+        unit.rise();
+        sent += taken;
+    }
+    model.i_valid = 0;
+    model.rst = 1;
+    unit.settle();
+    unit.rise();
+    model.rst = 0;
+    return cycles < WATCHDOG_CYCLES ? 0 : -1;
+}
+
+// Decide n vectors, each the first logits of a row of `length`. Idle input cycles and stalled
+// output cycles come at the given rates in 256. What only the last beat of a vector carries is
+// wrong in the others, and without a beat all is. Returns the cycles from the first beat to the
+// last decision, -1 if the unit hangs or gives more decisions than it should.
 EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, int32_t length,
                               const int32_t* lengths, const uint8_t* exit_index,
                               const uint32_t* tags, uint32_t idle, uint32_t stall,
@@ -139,6 +168,13 @@ EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, in
         }
     }
     model.i_valid = 0;
+    model.o_ready = 1;
+    // and no decision besides
+    for (int32_t silence = 0; silence < SILENT_CYCLES; ++silence) {
+        unit.settle();
+        if (model.o_valid) return -1;
+        unit.rise();
+    }
     model.o_ready = 0;
     return cycles;
 }

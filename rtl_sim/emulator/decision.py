@@ -65,6 +65,8 @@ class DecisionEmulator:
             ),
             "SCORE_WIDTH": f"{config.score_format.width}",
             "LOGIT_MASK": f"{(1 << config.logit_width) - 1}",
+            "EXIT_INDEX_MASK": f"{(1 << config.exit_index_width) - 1}",
+            "TAG_MASK": f"{(1 << config.tag_width) - 1}",
             "WITH_SCORE": f"{int(config.with_score)}",
             "WITH_TAG": f"{int(config.tag_width > 0)}",
         }
@@ -75,6 +77,7 @@ class DecisionEmulator:
         library.offramp_destroy.argtypes = [pointer]
         library.offramp_set_threshold.argtypes = [pointer, ctypes.c_int32, ctypes.c_int32]
         library.offramp_set.argtypes = [pointer, ctypes.c_int32, ctypes.c_uint32]
+        library.offramp_reset.argtypes = [pointer, pointer, ctypes.c_int32]
         library.offramp_decide.argtypes = [
             pointer, pointer, ctypes.c_int64, ctypes.c_int32, pointer, pointer, pointer,
             ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint64, pointer, pointer, pointer, pointer,
@@ -99,6 +102,18 @@ class DecisionEmulator:
         number = list(self._settings).index(name)
         bits = value & ((1 << self._settings[name]) - 1)
         self._library.offramp_set(self._handle(), number, bits)
+
+    def reset(self, logits: Logits) -> None:
+        """Reset the unit while a decision waits and a vector is half in, both of these logits [N].
+
+        Raises
+        ------
+        EmulationError
+            The unit does not take them.
+        """
+        values = np.ascontiguousarray(check_logits(self.config, logits[None]), dtype=np.int16)
+        if self._library.offramp_reset(self._handle(), values.ctypes.data, values.size):
+            raise EmulationError("Decision unit must take every vector, but it hangs")
 
     def decide(
         self,
