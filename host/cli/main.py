@@ -19,6 +19,7 @@ _COMMANDS = {
     "quantize": "network",
     "calibrate": "network",
     "run": "network",
+    "export": "export",
     "zoo": "zoo",
     "verilog": "hardware",
     "sim": "hardware",

@@ -13,6 +13,7 @@ COMMANDS = [
     "quantize",
     "calibrate",
     "run",
+    "export",
     "zoo",
     "verilog",
     "sim",

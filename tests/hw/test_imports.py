@@ -36,7 +36,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "rtl_sim.runner",
             "rtl_sim.verilator",
         },
-        {"click", "matplotlib", "numpy", "rich", "torch"},
+        {"click", "matplotlib", "numpy", "onnxruntime", "rich", "torch"},
     ),
 }
 
