@@ -78,7 +78,7 @@ class DecisionPipeline(wiring.Component):
 
         exit_taken = accumulator.exit
         if accumulator.latency:
-            counts = self._delayed(m, counts)
+            counts = self._delayed(m, counts, "counts_decided")
             self._pass_on(m, slots)
         if self._score:
             m.submodules.log_odds = log_odds = self._score
@@ -87,8 +87,9 @@ class DecisionPipeline(wiring.Component):
                 log_odds.total.eq(accumulator.total),
                 log_odds.maximum.eq(~complement),
             ]
-            for _ in range(log_odds.latency):
-                exit_taken, counts = self._delayed(m, exit_taken), self._delayed(m, counts)
+            for cycle in range(log_odds.latency):
+                exit_taken = self._delayed(m, exit_taken, f"exit_{cycle}")
+                counts = self._delayed(m, counts, f"counts_{cycle}")
                 self._pass_on(m, slots)
 
         score = self._score.score if self._score else None
@@ -132,9 +133,11 @@ class DecisionPipeline(wiring.Component):
         companions = {}
         # an index that can but be 0 is worth its registers only where samples are told apart
         if config.n_exits > 1 or config.tag_width:
-            companions["exit_index"] = Signal(config.exit_index_width, reset_less=True)
+            companions["exit_index"] = Signal(
+                config.exit_index_width, name="last_exit_index", reset_less=True
+            )
         if config.tag_width:
-            companions["tag"] = Signal(config.tag_width, reset_less=True)
+            companions["tag"] = Signal(config.tag_width, name="last_tag", reset_less=True)
         with m.If(valid & beat.last):
             for name, companion in companions.items():
                 m.d.sync += companion.eq(beat[name])
@@ -172,7 +175,7 @@ class DecisionPipeline(wiring.Component):
         m.submodules.exponential = exponential = Exponential(config)
         operand = maximum.operand
         if "operand" in config.registers:
-            operand = self._delayed(m, operand)
+            operand = self._delayed(m, operand, "operand")
             self._pass_on(m, slots)
         if self._second:
             m.submodules.running_second = self._second
@@ -182,7 +185,7 @@ class DecisionPipeline(wiring.Component):
             exponential.closing.eq(slots[-1].closing),
         ]
         if exponential.latency:
-            operand = self._delayed(m, operand)
+            operand = self._delayed(m, operand, "operand_halfway")
             self._pass_on(m, slots)
 
         addend = Signal(Addend(config), reset_less=True)
@@ -201,8 +204,8 @@ class DecisionPipeline(wiring.Component):
         return counts
 
     @staticmethod
-    def _delayed(m, signal):
-        delayed = Signal.like(signal, reset_less=True)
+    def _delayed(m, signal, name):
+        delayed = Signal.like(signal, name=name, reset_less=True)
         m.d.sync += delayed.eq(signal)
         return delayed
 
