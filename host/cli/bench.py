@@ -114,3 +114,36 @@ def bench_mutation(mutants: int, seed: int, output: str, as_json: bool, **parame
             ],
         )
     report({}, as_json=False, result=folder)
+
+
+@bench.command("coverage")
+@config_options
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the random vectors.")
+@click.option(
+    "-o", "--output", default="out/coverage", show_default=True, help="Folder for the build."
+)
+@json_option
+def bench_coverage(seed: int, output: str, as_json: bool, **parameters: Any) -> None:
+    r"""Measure line, branch and toggle coverage of the decision unit under its standalone bench.
+
+    Bits that synthesis finds constant cannot toggle; what else is not reached is listed.
+
+    \b
+    Example: offramp bench coverage --classes 10
+    """
+    from ...rtl_sim.coverage import measure_coverage
+
+    folder = output_folder(output)
+    with messages.status("Building and running"):
+        result = measure_coverage(DecisionConfig(**parameters), seed=seed, work=folder)
+    values = result.as_dict()
+    if as_json:
+        report(values, as_json=True, result=folder)
+        return
+    del values["gaps"]
+    report(values, as_json=False, title="Coverage of the decision unit")
+    unknown = [gap for gap in result.gaps if gap.reason is None]
+    if unknown:
+        rows = [(gap.kind, gap.where, gap.what) for gap in unknown]
+        report_rows("Not reached, and not constant", ("kind", "line", "what"), rows)
+    report({}, as_json=False, result=folder)

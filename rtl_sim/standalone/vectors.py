@@ -10,8 +10,8 @@ from ..stimuli import Vector, Workload, edge_workloads, expected_outcomes, rando
 BEAT, LAST, SET, ENDS = range(4)
 """Kinds of lines: a logit, the last one of a vector, a threshold, the end of the file."""
 
-N_LINES_MAX = 5_000
-"""Lines of a file, at most: edges and random vectors are taken as far as they fit."""
+N_LINES = 5_000
+"""Lines of a file, about: edges and random vectors are taken as far as they fit."""
 
 _NIBBLE = 4
 
@@ -48,20 +48,29 @@ class VectorFile:
     n_vectors: int
 
 
-def vector_file(config: DecisionConfig, *, seed: int = 1) -> VectorFile:
-    """Return edges, then random vectors, with their thresholds and right decisions."""
+def vector_file(config: DecisionConfig, *, seed: int = 1, n_lines: int = N_LINES) -> VectorFile:
+    """Return edges, then random vectors, with their thresholds and right decisions.
+
+    Parameters
+    ----------
+    config : DecisionConfig
+    seed : int
+        Of the random vectors.
+    n_lines : int
+        About as many lines, and one group of random vectors at least.
+    """
     fields, n_bits = _fields(config)
     writer = _Writer(config, fields, n_bits)
     writer.comment("kind, tag, exit index, logit or threshold, right: score, label, exit")
     writer.comment("edges")
     # at most half of the file, and of many a spread
     edges = edge_workloads(config)
-    for workload in _thinned(edges, N_LINES_MAX // 2):
+    for workload in _thinned(edges, n_lines // 2):
         writer.add(workload)
     writer.comment(f"random, seed {seed}")
     source = random.Random(seed)
-    n = max(8, min(100, N_LINES_MAX // (4 * config.n_classes)))
-    while writer.n_lines < N_LINES_MAX // 2 or writer.n_random < 2 * n:
+    n = max(8, min(100, n_lines // (4 * config.n_classes)))
+    while writer.n_lines < n_lines or writer.n_random < 2 * n:
         writer.add(random_workload(config, n, source.getrandbits(32)))
         writer.n_random += n
     writer.end()
