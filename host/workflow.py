@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ..golden.calibrate import CalibrationConfig, ExitFigures, calibrate_thresholds
+from ..golden.calibrate import (
+    CalibrationConfig,
+    ExitFigures,
+    calibrate_thresholds,
+    evaluate_thresholds,
+)
 from ..golden.checkpoint import Checkpoint
 from ..golden.data import Splits, load_dataset, split_dataset
 from ..golden.decision import log_odds_score
@@ -19,6 +24,7 @@ from ..golden.models import MultiExitNetwork
 from ..golden.network import IntegerNetwork
 from ..golden.quantize import quantize
 from ..golden.recipes import Recipe, recipe_of
+from ..golden.risk import RiskConfig, risk_threshold
 from ..golden.spec.checks import require_int
 from ..golden.spec.decision import DecisionConfig
 from ..golden.train import EpochReport, load_model, train
@@ -87,26 +93,42 @@ def train_network(
 
 
 def quantize_checkpoint(
-    checkpoint: str | Path, data_dir: str | Path | None, *, fraction_bits: int = 3
+    checkpoint: str | Path,
+    data_dir: str | Path | None,
+    *,
+    fraction_bits: int = 3,
+    reserve: bool = False,
 ) -> IntegerNetwork:
-    """Return the integer network of a finished training, on the calibration split of its data."""
+    """Return the integer network of a finished training, on the calibration split of its data.
+
+    With `reserve` every other image of the split is left alone, for thresholds with a guarantee.
+    """
     model, record = load_model(checkpoint)
     splits = load_splits(str(record.data["name"]), data_dir, int(record.data["split_seed"]))
-    return quantize_model(model, record, splits, fraction_bits=fraction_bits)
+    return quantize_model(model, record, splits, fraction_bits=fraction_bits, reserve=reserve)
 
 
 def quantize_model(
-    model: MultiExitNetwork, record: Checkpoint, splits: Splits, *, fraction_bits: int = 3
+    model: MultiExitNetwork,
+    record: Checkpoint,
+    splits: Splits,
+    *,
+    fraction_bits: int = 3,
+    reserve: bool = False,
 ) -> IntegerNetwork:
     """Return the integer network of what `load_model` gives, on the splits it was trained on."""
+    calibration = splits.calibration
+    if reserve:
+        calibration = calibration.subset(np.arange(0, len(calibration), 2))
     origin = {
         "data_set": splits.train.name,
         "split_seed": splits.seed,
         "data": record.data,
         "training": record.config,
         "offramp": version("offramp"),
+        "reserved": reserve,
     }
-    return quantize(model, splits.calibration, fraction_bits=fraction_bits, metadata=origin)
+    return quantize(model, calibration, fraction_bits=fraction_bits, metadata=origin)
 
 
 def splits_of_network(network: IntegerNetwork, data_dir: str | Path | None) -> Splits:
@@ -169,3 +191,44 @@ def calibrate_network(
         "criterion": "confidence",
     }
     return network.with_thresholds(chosen.thresholds, provenance), chosen
+
+
+def calibrate_with_risk(
+    network: IntegerNetwork, splits: Splits, risk: RiskConfig
+) -> tuple[IntegerNetwork, ExitFigures]:
+    """Return the network with the lowest common threshold that keeps a risk, and its figures.
+
+    A network that was quantized with reserved images is judged on these alone: it was made without
+    them. Otherwise the statement says what it leaves out. Both are kept in the network.
+
+    Raises
+    ------
+    ValueError
+        If no threshold keeps the risk.
+    """
+    config = unit_config(network)
+    images = splits.calibration
+    reserved = bool(network.metadata.get("reserved"))
+    if reserved:
+        images = images.subset(np.arange(1, len(images), 2))
+    scores, predictions = scores_and_predictions(config, network.forward(images.images))
+    thresholds = range(config.threshold_low, config.threshold_high + 1)
+    threshold = risk_threshold(risk, thresholds, scores, predictions, images.labels)
+    statement = risk.statement(len(images))
+    if not reserved:
+        statement += (
+            " Not counted: the network's ranges and temperatures were chosen on the same images "
+            "(quantize with --reserve to count it)."
+        )
+    provenance = {
+        "data_set": images.name,
+        "split": "calibration, images kept from quantization" if reserved else "calibration",
+        "split_seed": splits.seed,
+        "images": len(images),
+        "criterion": "confidence",
+        "risk": asdict(risk),
+        "statement": statement,
+    }
+    chosen = [threshold] * (network.n_exits - 1)
+    figures = evaluate_thresholds(chosen, scores, predictions, images.labels, network.macs_at_exit)
+    return network.with_thresholds(chosen, provenance), figures

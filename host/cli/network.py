@@ -8,6 +8,8 @@ import click
 from ...golden.data import DATASET_NAMES
 from ...golden.network_file import load_network, save_network
 from ...golden.recipes import RECIPES, recipe_of
+from ...golden.risk import LOSSES, METHODS, RiskConfig
+from ...golden.tail_bounds import P_VALUES
 from ...golden.train import EpochReport
 from ...golden.zoo import zoo_entry
 from ..devices import DEVICES, open_device
@@ -15,6 +17,7 @@ from ..pipeline import run as run_pipeline
 from ..pipeline import set_thresholds, unit_config
 from ..workflow import (
     calibrate_network,
+    calibrate_with_risk,
     load_splits,
     quantize_checkpoint,
     splits_of_network,
@@ -98,10 +101,20 @@ def train(
 @click.argument("checkpoint")
 @data_dir_option
 @click.option("--fraction-bits", default=3, show_default=True, help="A logit LSB is 2^-F octaves.")
+@click.option(
+    "--reserve",
+    is_flag=True,
+    help="Keep every other calibration image from it, for calibrate --risk.",
+)
 @click.option("-o", "--output", required=True, help="Network file to write.")
 @json_option
 def quantize(
-    checkpoint: str, data_dir: Path | None, fraction_bits: int, output: str, as_json: bool
+    checkpoint: str,
+    data_dir: Path | None,
+    fraction_bits: int,
+    reserve: bool,
+    output: str,
+    as_json: bool,
 ) -> None:
     r"""Make the integer network of a trained one.
 
@@ -109,7 +122,9 @@ def quantize(
     Example: offramp quantize out/digits.checkpoint -o out/digits.safetensors
     """
     path = output_file(output)
-    network = quantize_checkpoint(checkpoint, data_dir, fraction_bits=fraction_bits)
+    network = quantize_checkpoint(
+        checkpoint, data_dir, fraction_bits=fraction_bits, reserve=reserve
+    )
     save_network(network, path)
     values = {
         "network": network.name,
@@ -135,6 +150,23 @@ def quantize(
     show_default=True,
     help="Share of a whole image's MACs that is given up for fewer changed labels.",
 )
+@click.option(
+    "--risk",
+    type=float,
+    help="Share of images that exits may make wrong, guaranteed; replaces --max-loss.",
+)
+@click.option(
+    "--delta", default=0.05, show_default=True, help="Chance that the guarantee may fail."
+)
+@click.option("--method", default=METHODS[0], show_default=True, type=click.Choice(METHODS))
+@click.option("--bound", default="binomial", show_default=True, type=click.Choice(sorted(P_VALUES)))
+@click.option(
+    "--risk-loss",
+    default=LOSSES[0],
+    show_default=True,
+    type=click.Choice(LOSSES),
+    help="What counts: an image made wrong, or any other label than without exits.",
+)
 @click.option("-o", "--output", help="Network file to write; the same one without it.")
 @json_option
 def calibrate(
@@ -142,23 +174,39 @@ def calibrate(
     data_dir: Path | None,
     max_loss: float,
     tolerance: float,
+    risk: float | None,
+    delta: float,
+    method: str,
+    bound: str,
+    risk_loss: str,
     output: str | None,
     as_json: bool,
 ) -> None:
     r"""Choose the thresholds of the early exits on the calibration split.
 
+    With --risk one threshold serves all early exits, and a statement about it holds for images
+    that were never seen; it is printed and kept in the network file.
+
     \b
     Example: offramp calibrate out/digits.safetensors --max-loss 0.5
+             offramp calibrate out/digits.safetensors --risk 0.03 --delta 0.05
     """
     if output is None and zoo_entry(network) is not None:
         raise ValueError(f"Output must be given for a network of the zoo, not {network!r} changed")
     path = output_file(output or network)
     loaded = load_network(network)
     splits = splits_of_network(loaded, data_dir)
-    calibrated, figures = calibrate_network(loaded, splits, max_loss, tolerance=tolerance)
+    if risk is None:
+        calibrated, figures = calibrate_network(loaded, splits, max_loss, tolerance=tolerance)
+    else:
+        calibrated, figures = calibrate_with_risk(
+            loaded,
+            splits,
+            RiskConfig(epsilon=risk, delta=delta, method=method, bound=bound, loss=risk_loss),
+        )
     save_network(calibrated, path)
     config = unit_config(loaded)
-    values = {
+    values: dict[str, Any] = {
         "thresholds": list(figures.thresholds),
         "confidences": [config.confidence_of_threshold(t) for t in figures.thresholds],
         "calibration_images": figures.n,
@@ -167,6 +215,8 @@ def calibrate(
         "calibration_exit_shares": list(figures.exit_shares),
         "calibration_mean_macs": figures.mean_macs,
     }
+    if risk is not None:
+        values["guarantee"] = calibrated.metadata["calibration"]["statement"]
     report(values, as_json=as_json, title="Calibrated", result=path)
 
 
