@@ -8,6 +8,7 @@ from typing import Any
 
 from ..golden.spec.checks import require_choice
 from ..golden.spec.decision import DecisionConfig
+from ..golden.spec.decision_streams import check_bus_config
 from ..hw.decision.delivery import (
     AXI_MODULE_NAME,
     C_HEADER_NAME,
@@ -55,6 +56,8 @@ def decision_delivery(
         The bus is unknown, or the configuration does not fit it.
     """
     with_axi = require_choice("Bus", bus, BUSES) == "axi"
+    if with_axi:
+        check_bus_config(config)
     vectors = vector_file(config, seed=seed)
     ports = decision_ports(config)
     latency = decision_latency(config)

@@ -82,7 +82,7 @@ def first_difference(config: DecisionConfig, emulator: DecisionEmulator) -> str 
     """Return what tells the emulated unit from the golden model first, or None.
 
     The unit may differ in any field of a decision, lose one, invent one, or hang; it is reset
-    between batches while a decision waits and a vector is half in.
+    between batches, at the worst moments.
     """
     try:
         return next(_differences(config, emulator), None)
@@ -95,8 +95,8 @@ def _differences(config: DecisionConfig, emulator: DecisionEmulator) -> Iterator
     # with the tags of a batch all bits of a tag change
     spread = (1 << config.tag_width) // 61 | 1
     for seed, (idle, stall) in enumerate(STALLS):
-        for batch in fast_batches(config):
-            emulator.reset(loudest)
+        for number, batch in enumerate(fast_batches(config)):
+            emulator.reset(loudest, flowing=number % 2 == 1)
             for exit_index, threshold in enumerate(batch.thresholds):
                 emulator.set_threshold(exit_index, threshold)
             got = emulator.decide(

@@ -42,7 +42,7 @@ def decision_ports(config: DecisionConfig) -> tuple[PortDescription, ...]:
     ports = [PortDescription(name, "input", 1, meanings[name]) for name in ("clk", "rst")]
     flat = FlatPorts(DecisionUnit(config))
     # Amaranth warns of components that are never elaborated
-    Fragment.get(flat, None).prepare()
+    Fragment.get(flat, None)
     for port in flat.ports:
         sign = "signed; " if port.signed and port.width > 1 else ""
         text = f"{sign}{meanings[port.name]}"

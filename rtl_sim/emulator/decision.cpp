@@ -85,29 +85,32 @@ EXPORT int offramp_set(void* handle, int32_t number, uint32_t value) {
     }
 }
 
-// Reset the unit after the worst moment: a vector of n logits is in, whose decision waits, and all
-// but the last of a second one. Returns -1 if the unit does not take or decide them.
-EXPORT int offramp_reset(void* handle, const int16_t* logits, int32_t n) {
+// Reset the unit at the worst moment, after a vector of n logits: while its decision waits and all
+// but the last of a second one are in; or, flowing, while the last of the second one is offered to
+// a unit that takes it. Returns -1 if the unit does not take them.
+EXPORT int offramp_reset(void* handle, const int16_t* logits, int32_t n, int32_t flowing) {
     Unit& unit = *static_cast<Unit*>(handle);
     Model& model = unit.model;
     int64_t cycles = 0;
-    model.o_ready = 0;
-    // the unit may hold still before all is in: then the decision waits already
+    model.o_ready = flowing;
+    model.i_valid = 1;
     for (int32_t sent = 0; sent < 2 * n - 1 && cycles < WATCHDOG_CYCLES; ++cycles) {
-        model.i_valid = 1;
         model.i_logit = logits[sent % n] & LOGIT_MASK;
         model.i_last = sent == n - 1;
         unit.settle();
         const bool taken = model.i_ready;
+        // the unit may hold still before all is in: then the decision waits already
         if (model.o_valid && !taken) break;
         unit.rise();
         sent += taken;
     }
-    model.i_valid = 0;
+    model.i_valid = flowing;
+    model.i_last = 1;
     model.rst = 1;
     unit.settle();
     unit.rise();
     model.rst = 0;
+    model.i_valid = 0;
     return cycles < WATCHDOG_CYCLES ? 0 : -1;
 }
 

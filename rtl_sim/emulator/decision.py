@@ -77,7 +77,7 @@ class DecisionEmulator:
         library.offramp_destroy.argtypes = [pointer]
         library.offramp_set_threshold.argtypes = [pointer, ctypes.c_int32, ctypes.c_int32]
         library.offramp_set.argtypes = [pointer, ctypes.c_int32, ctypes.c_uint32]
-        library.offramp_reset.argtypes = [pointer, pointer, ctypes.c_int32]
+        library.offramp_reset.argtypes = [pointer, pointer, ctypes.c_int32, ctypes.c_int32]
         library.offramp_decide.argtypes = [
             pointer, pointer, ctypes.c_int64, ctypes.c_int32, pointer, pointer, pointer,
             ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint64, pointer, pointer, pointer, pointer,
@@ -103,8 +103,14 @@ class DecisionEmulator:
         bits = value & ((1 << self._settings[name]) - 1)
         self._library.offramp_set(self._handle(), number, bits)
 
-    def reset(self, logits: Logits) -> None:
-        """Reset the unit while a decision waits and a vector is half in, both of these logits [N].
+    def reset(self, logits: Logits, *, flowing: bool = False) -> None:
+        """Reset the unit at the worst moment: after a vector and in a second one, of these logits.
+
+        Parameters
+        ----------
+        logits : integer [N]
+        flowing : bool
+            Reset while the last logit is taken, instead of while a decision waits.
 
         Raises
         ------
@@ -112,7 +118,7 @@ class DecisionEmulator:
             The unit does not take them.
         """
         values = np.ascontiguousarray(check_logits(self.config, logits[None]), dtype=np.int16)
-        if self._library.offramp_reset(self._handle(), values.ctypes.data, values.size):
+        if self._library.offramp_reset(self._handle(), values.ctypes.data, values.size, flowing):
             raise EmulationError("Decision unit must take every vector, but it hangs")
 
     def decide(

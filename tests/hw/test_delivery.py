@@ -122,8 +122,8 @@ def test_bench_passes_on_verilator(delivery: Path, module: str) -> None:
 
 FAULTS = {
     "reset that clears nothing": (r"if \(rst\)", "if (1'h0)"),
-    "a comparison the other way round": (r" ([<>]) ", lambda m: " > " if m[1] == "<" else " < "),
-    "a wrong sum": (r"(assign \w+ = \w+) \+ (\w+);", r"\1 - \2;"),
+    "or in place of and": (r"(assign \w+ = \w+) & ", r"\1 | "),
+    "difference in place of sum": (r"(assign \w+ = [^;]*) \+ ", r"\1 - "),
 }
 
 
