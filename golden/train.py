@@ -1,5 +1,6 @@
 """Joint training of all exits, repeatable to the bit on one machine and resumable."""
 
+import copy
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,9 @@ class TrainingConfig:
         Share of the images that are mirrored left to right, anew in each epoch.
     distillation : float
         Share of an early exit's loss that pulls its softmax towards the final classifier's.
+    initial_teaches : bool
+        The final classifier of the state that training starts from is the teacher instead, and of
+        the final classifier as well: what it has learned on more data is kept.
     heads_only : bool
         Train the early branches alone and leave all else as it is, batch statistics included.
     channels_last : bool
@@ -71,6 +75,7 @@ class TrainingConfig:
     shift_probability: float = 0.5
     flip_probability: float = 0.0
     distillation: float = 0.0
+    initial_teaches: bool = False
     heads_only: bool = False
     channels_last: bool = False
     seed: int = 0
@@ -133,7 +138,7 @@ def train(
     The loss is the weighted sum over the exits, ``sum_k w_k L_k``, of the cross entropy
     ``L(y_k, y)``; with distillation a, an early exit has ``L_k = (1 - a) L(y_k, y) + a T**2
     KL(p_K || p_k)``, where ``p`` are softmaxes at temperature T = `DISTILLATION_TEMPERATURE` and
-    the final classifier's ``p_K`` takes no gradient.
+    the teacher's ``p_K``, of the final classifier, takes no gradient.
 
     Source: Teerapittayanon, McDanel and Kung, BranchyNet: Fast Inference via Early Exiting from
     Deep Neural Networks, ICPR 2016, section III-A, the joint optimization problem; Phuong and
@@ -239,6 +244,9 @@ class _Run:
         self._model.load_state_dict(initial, strict=False)
         if config.channels_last:
             self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._teacher: Callable[[Tensor], list[Tensor]] | None = None
+        if config.initial_teaches:
+            self._teacher = copy.deepcopy(self._model).eval()
         if config.heads_only:
             self._model.requires_grad_(requires_grad=False)
             for branch in self._trained_branches():
@@ -292,7 +300,7 @@ class _Run:
                 images = _flipped(images, config.flip_probability)
             labels = self._labels[batch]
             logits = self._model(images)
-            loss = _joint_loss(config, logits, labels)
+            loss = _joint_loss(config, logits, labels, self._teacher_logits(images))
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
             self._optimizer.step()
@@ -305,6 +313,12 @@ class _Run:
             loss=loss_sum / len(order),
             accuracies=tuple((hits / len(order)).tolist()),
         )
+
+    def _teacher_logits(self, images: Tensor) -> Tensor | None:
+        if self._teacher is None:
+            return None
+        with torch.no_grad():
+            return self._teacher(images)[-1]
 
     def _trained_branches(self) -> Sequence[nn.Module]:
         branches = list(self._model.branches)
@@ -380,14 +394,22 @@ def _flipped(images: Tensor, probability: float) -> Tensor:
     return torch.where(chosen[:, None, None, None], images.flip(3), images)
 
 
-def _joint_loss(config: TrainingConfig, logits: list[Tensor], labels: Tensor) -> Tensor:
-    """Return the loss of `train` for the logits [n, N] of each exit and labels [n]."""
+def _joint_loss(
+    config: TrainingConfig, logits: list[Tensor], labels: Tensor, taught: Tensor | None = None
+) -> Tensor:
+    """Return the loss of `train` for the logits [n, N] of each exit and labels [n].
+
+    The teacher's logits are `taught`, or those of the final classifier, which learns from labels
+    alone then.
+    """
     share, temperature = config.distillation, DISTILLATION_TEMPERATURE
-    teacher = F.log_softmax(logits[-1].detach() / temperature, dim=1)
+    n_students = len(logits) - 1 if taught is None else len(logits)
+    teacher = logits[-1].detach() if taught is None else taught
+    teacher = F.log_softmax(teacher / temperature, dim=1)
     losses = []
     for index, (weight, exit_logits) in enumerate(zip(config.exit_weights, logits, strict=True)):
         loss = F.cross_entropy(exit_logits, labels)
-        if share and index < len(logits) - 1:
+        if share and index < n_students:
             student = F.log_softmax(exit_logits / temperature, dim=1)
             divergence = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
             loss = (1 - share) * loss + share * temperature**2 * divergence

@@ -202,6 +202,25 @@ def test_distillation_teaches_early_exits_the_final_softmax() -> None:
     assert torch.allclose(divergence_gradient, expected / 2)  # no teaching of the teacher
 
 
+def test_the_initial_state_teaches_every_exit() -> None:
+    config = TrainingConfig(exit_weights=(1.0, 0.5), distillation=1.0)
+    logits = [torch.randn(4, 3), torch.randn(4, 3)]
+    assert _joint_loss(config, logits, torch.zeros(4, dtype=torch.long), logits[0]) > 0.01
+    alike = [logits[0], logits[0]]
+    loss = _joint_loss(config, alike, torch.zeros(4, dtype=torch.long), logits[0])
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_what_was_learned_before_is_kept_by_its_teaching(data: Dataset, digits: Splits) -> None:
+    start = train(replace(SHORT, epochs=20), digits.train)
+    config = replace(SHORT, epochs=4, distillation=1.0, initial_teaches=True)
+    wrong = replace(data, labels=(data.labels + 1) % 10)
+    # labels do not count at all here
+    found = train(config, wrong, initial=start.state_dict())
+    predicted = float_logits(found, digits.test.images)[-1].argmax(axis=1)
+    assert (predicted == digits.test.labels).mean() > 0.9
+
+
 def test_flips_mirror_left_to_right() -> None:
     images = torch.arange(6.0).reshape(1, 1, 2, 3).repeat(50, 1, 1, 1)
     torch.manual_seed(0)
