@@ -18,8 +18,8 @@ class Recipe:
     training : TrainingConfig
     max_loss_points : float
         Accuracy that exits may cost, see `offramp.golden.calibrate.CalibrationConfig`.
-    tolerance : float
-        Of the mean MACs, likewise.
+    tolerance, standard_errors : float
+        Likewise.
     backbone : str or None
         Published file below the data folder that the training starts from.
     """
@@ -29,6 +29,7 @@ class Recipe:
     training: TrainingConfig
     max_loss_points: float = 0.5
     tolerance: float = 0.1
+    standard_errors: float = 2.0
     backbone: str | None = None
 
 
@@ -76,6 +77,26 @@ RECIPES = (
             channels_last=True,
         ),
         tolerance=0.01,
+    ),
+    Recipe(
+        name="resnet8-cifar10",
+        data="cifar10",
+        training=TrainingConfig(
+            model="resnet8",
+            epochs=18,
+            batch_size=128,
+            learning_rate=0.002,
+            weight_decay=0.05,
+            exit_weights=(1.0, 0.5, 1.0),
+            flip_probability=0.5,
+            distillation=0.5,
+            initial_teaches=True,
+            channels_last=True,
+        ),
+        max_loss_points=1.0,
+        tolerance=0.0,
+        standard_errors=0.0,
+        backbone="mlperf_tiny/ic/pretrainedResnet.h5",
     ),
 )
 """All networks of the zoo; the first of a data set is its default."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ..golden.budget import budget_thresholds
 from ..golden.calibrate import (
     CalibrationConfig,
     ExitFigures,
@@ -165,7 +166,12 @@ def calibration_config(config: DecisionConfig, **choices: Any) -> CalibrationCon
 
 
 def calibrate_network(
-    network: IntegerNetwork, splits: Splits, max_loss_points: float, *, tolerance: float = 0.1
+    network: IntegerNetwork,
+    splits: Splits,
+    max_loss_points: float,
+    *,
+    tolerance: float = 0.1,
+    standard_errors: float = 2.0,
 ) -> tuple[IntegerNetwork, ExitFigures]:
     """Return the network with thresholds for an accuracy target, and their figures.
 
@@ -175,7 +181,12 @@ def calibrate_network(
     calibration = splits.calibration
     scores, predictions = scores_and_predictions(config, network.forward(calibration.images))
     chosen = calibrate_thresholds(
-        calibration_config(config, max_loss_points=max_loss_points, tolerance=tolerance),
+        calibration_config(
+            config,
+            max_loss_points=max_loss_points,
+            tolerance=tolerance,
+            standard_errors=standard_errors,
+        ),
         scores,
         predictions,
         calibration.labels,
@@ -188,6 +199,7 @@ def calibrate_network(
         "images": len(calibration),
         "max_loss_points": max_loss_points,
         "tolerance": tolerance,
+        "standard_errors": standard_errors,
         "criterion": "confidence",
     }
     return network.with_thresholds(chosen.thresholds, provenance), chosen
@@ -230,5 +242,37 @@ def calibrate_with_risk(
         "statement": statement,
     }
     chosen = [threshold] * (network.n_exits - 1)
+    figures = evaluate_thresholds(chosen, scores, predictions, images.labels, network.macs_at_exit)
+    return network.with_thresholds(chosen, provenance), figures
+
+
+def calibrate_for_budget(
+    network: IntegerNetwork, splits: Splits, budget: float
+) -> tuple[IntegerNetwork, ExitFigures]:
+    """Return the network with thresholds for a mean cost in MACs, and their figures.
+
+    Raises
+    ------
+    ValueError
+        If the budget is below the cost of the first exit.
+    """
+    config = unit_config(network)
+    images = splits.calibration
+    scores, predictions = scores_and_predictions(config, network.forward(images.images))
+    chosen = budget_thresholds(
+        scores,
+        network.macs_at_exit,
+        budget,
+        low=config.threshold_low,
+        high=config.threshold_high,
+    )
+    provenance = {
+        "data_set": images.name,
+        "split": "calibration",
+        "split_seed": splits.seed,
+        "images": len(images),
+        "criterion": "confidence",
+        "budget_macs": budget,
+    }
     figures = evaluate_thresholds(chosen, scores, predictions, images.labels, network.macs_at_exit)
     return network.with_thresholds(chosen, provenance), figures

@@ -41,7 +41,11 @@ def make_entry(
     model, record = load_model(run)
     network = quantize_model(model, record, splits)
     network, _ = calibrate_network(
-        network, splits, recipe.max_loss_points, tolerance=recipe.tolerance
+        network,
+        splits,
+        recipe.max_loss_points,
+        tolerance=recipe.tolerance,
+        standard_errors=recipe.standard_errors,
     )
     metrics = measure(network, splits)
     accuracies = [

@@ -16,6 +16,7 @@ from ..devices import DEVICES, open_device
 from ..pipeline import run as run_pipeline
 from ..pipeline import set_thresholds, unit_config
 from ..workflow import (
+    calibrate_for_budget,
     calibrate_network,
     calibrate_with_risk,
     load_splits,
@@ -151,6 +152,9 @@ def quantize(
     help="Share of a whole image's MACs that is given up for fewer changed labels.",
 )
 @click.option(
+    "--budget", type=float, help="Mean MACs of an image to reach instead; replaces --max-loss."
+)
+@click.option(
     "--risk",
     type=float,
     help="Share of images that exits may make wrong, guaranteed; replaces --max-loss.",
@@ -174,6 +178,7 @@ def calibrate(
     data_dir: Path | None,
     max_loss: float,
     tolerance: float,
+    budget: float | None,
     risk: float | None,
     delta: float,
     method: str,
@@ -193,10 +198,14 @@ def calibrate(
     """
     if output is None and zoo_entry(network) is not None:
         raise ValueError(f"Output must be given for a network of the zoo, not {network!r} changed")
+    if budget is not None and risk is not None:
+        raise ValueError(f"Budget and risk must not be given together, not {budget:g} and {risk:g}")
     path = output_file(output or network)
     loaded = load_network(network)
     splits = splits_of_network(loaded, data_dir)
-    if risk is None:
+    if budget is not None:
+        calibrated, figures = calibrate_for_budget(loaded, splits, budget)
+    elif risk is None:
         calibrated, figures = calibrate_network(loaded, splits, max_loss, tolerance=tolerance)
     else:
         calibrated, figures = calibrate_with_risk(

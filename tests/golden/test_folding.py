@@ -12,6 +12,7 @@ from offramp.golden.models import (
     blenet,
     digits_network,
     lenet3,
+    resnet8,
 )
 from offramp.golden.spec.layers import AveragePool, Convolution, FullyConnected, MaxPool
 
@@ -59,6 +60,7 @@ def shaken(model: MultiExitNetwork, seed: int = 0) -> MultiExitNetwork:
         ),
         blenet(),
         lenet3(),
+        resnet8(),
         MultiExitNetwork(
             "hidden",
             (6, 6, 2),

@@ -75,3 +75,13 @@ def test_a_risk_that_so_few_images_cannot_show_is_refused(
     assert not (tmp_path / "x").exists()
     assert run([*arguments[:2], "--risk", "2", "-o", str(tmp_path / "x")]) == 1
     assert "Risk must be in (0, 1), not 2.0" in capsys.readouterr().err
+
+
+def test_a_budget_is_kept(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    output = tmp_path / "cheap"
+    arguments = ["calibrate", "zoo:digits", "--budget", "30000", "-o", str(output), "--json"]
+    assert run(arguments) == 0
+    assert 25_000 < json.loads(capsys.readouterr().out)["calibration_mean_macs"] <= 30_000
+    assert load_network(output).metadata["calibration"]["budget_macs"] == 30_000
+    assert run([*arguments, "--risk", "0.1"]) == 1
+    assert "Budget and risk must not be given together" in capsys.readouterr().err
