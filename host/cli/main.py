@@ -40,7 +40,16 @@ class _LazyGroup(click.Group):
             return None
         module = importlib.import_module(f".{_COMMANDS[cmd_name]}", __package__)
         command: click.Command = getattr(module, cmd_name)
+        _keep_lines(command)
         return command
+
+
+def _keep_lines(command: click.Command) -> None:
+    r"""Turn ``\b`` of raw docstrings into the character before paragraphs that stay as they are."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            _keep_lines(child)
 
 
 @click.group(
@@ -55,6 +64,9 @@ def offramp(debug: bool) -> None:
     \b
     Example: offramp demo -o out/demo
     """
+
+
+_keep_lines(offramp)
 
 
 def main(arguments: list[str] | None = None) -> None:

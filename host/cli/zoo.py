@@ -46,19 +46,19 @@ def list_networks(as_json: bool) -> None:
     if as_json:
         report(found, as_json=True)
         return
-    head = ["network", "float", "int8", "with exits", "images per exit", "times fewer MACs"]
+    head = ["network", "float", "int8", "exits", "% per exit", "MACs"]
     rows = [
         (
             name,
-            f"{100 * metrics['accuracy_float'][-1]:.2f} %",
-            f"{100 * metrics['accuracy_int8'][-1]:.2f} %",
-            f"{100 * metrics['accuracy_with_exits']:.2f} %",
-            ", ".join(f"{100 * share:.1f} %" for share in metrics["exit_shares"]),
-            f"{metrics['times_fewer_macs']:.2f}",
+            f"{100 * metrics['accuracy_float'][-1]:.2f}",
+            f"{100 * metrics['accuracy_int8'][-1]:.2f}",
+            f"{100 * metrics['accuracy_with_exits']:.2f}",
+            " ".join(f"{100 * share:.1f}" for share in metrics["exit_shares"]),
+            f"1/{metrics['times_fewer_macs']:.2f}",
         )
         for name, metrics in found.items()
     ]
-    report_rows("Test split; MACs against the same network without exits", head, rows)
+    report_rows("Accuracy in % on the test split; MACs against the same without exits", head, rows)
     report({}, as_json=False, result=FOLDER)
 
 

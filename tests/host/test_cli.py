@@ -34,7 +34,9 @@ def all_commands(group=offramp, path=()):
 @pytest.mark.parametrize("command", [" ".join(path) for path, _ in all_commands()])
 def test_help_shows_an_example(capsys, command):
     assert run([*command.split(), "--help"]) == 0
-    assert f"Example: offramp {command}" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert f"\n  Example: offramp {command}" in output  # on a line of its own
+    assert "\\b" not in output
 
 
 def test_every_sub_command_is_there():
