@@ -10,6 +10,7 @@ import numpy as np
 
 from ...golden.decision import decide
 from ...golden.spec.decision import DecisionConfig
+from .bench_decision import bench_decision, bench_formal
 from .hardware import config_options
 from .output import json_option, messages, output_folder, progress_bar, report, report_rows
 
@@ -147,3 +148,7 @@ def bench_coverage(seed: int, output: str, as_json: bool, **parameters: Any) -> 
         rows = [(gap.kind, gap.where, gap.what) for gap in unknown]
         report_rows("Not reached, and not constant", ("kind", "line", "what"), rows)
     report({}, as_json=False, result=folder)
+
+
+bench.add_command(bench_decision)
+bench.add_command(bench_formal)

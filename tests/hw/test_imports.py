@@ -19,19 +19,22 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "fpga": ({"fpga", "hw", "golden.spec"}, {"amaranth"}),
     "rtl_sim": (
         {"rtl_sim", "hw", "golden.decision", "golden.bank", "golden.criteria", "golden.spec"},
-        {"amaranth", "cocotb", "cocotb_tools", "cocotbext", "numpy", "platformdirs"},
+        {"amaranth", "cocotb", "cocotb_tools", "cocotbext", "numpy", "platformdirs", "z3"},
     ),
     # what hw delivers and the emulator's interface, not what is inside
     "host": (
         {
             "host",
             "golden",
+            "fpga.devices",
+            "fpga.matrix",
             "fpga.synth",
             "hw.decision",
             "rtl_sim.coverage",
             "rtl_sim.decision_bench",
             "rtl_sim.delivery",
             "rtl_sim.emulator.decision",
+            "rtl_sim.formal",
             "rtl_sim.mutation",
             "rtl_sim.runner",
             "rtl_sim.verilator",
