@@ -170,8 +170,7 @@ def resnet8(n_classes: int = 10) -> MultiExitNetwork:
     """Return ResNet-8 of MLPerf Tiny for 32 x 32 colour images, with two early exits.
 
     Three residual stacks of 16, 32 and 64 channels, the exits behind the first and the second. The
-    first branch has two convolutions of its own; the second only pools and classifies, since all
-    that go on to the end pay for it too.
+    first branch has two convolutions of its own, the second one.
     Padding is that of the published weights: where a stride of 2 needs one row and column of
     zeros, they are at the bottom and the right.
 
@@ -197,7 +196,9 @@ def resnet8(n_classes: int = 10) -> MultiExitNetwork:
                 nn.Flatten(),
                 nn.Linear(32 * 4 * 4, n_classes),
             ),
-            nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(32 * 4 * 4, n_classes)),
+            nn.Sequential(
+                *_halving(32, 32), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(32 * 4 * 4, n_classes)
+            ),
             nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, n_classes)),
         ],
     )
