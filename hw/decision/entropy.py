@@ -37,7 +37,7 @@ class EntropyUnit(wiring.Component):
     Parameters
     ----------
     config : DecisionConfig
-        With ``entropy`` among its criteria.
+        With ``entropy`` as its criterion.
 
     Members
     -------
@@ -50,12 +50,12 @@ class EntropyUnit(wiring.Component):
     Raises
     ------
     ValueError
-        The score of the configuration is not that of an entropy.
+        The criteria of the configuration are others.
     """
 
     def __init__(self, config: DecisionConfig):
-        if Criterion.ENTROPY not in config.criteria:
-            raise ValueError(f"Criteria must have entropy, not {', '.join(config.criteria)}")
+        if config.criteria != (Criterion.ENTROPY,):
+            raise ValueError(f"Criteria must be entropy alone, not {', '.join(config.criteria)}")
         self.config = config
         super().__init__(
             {

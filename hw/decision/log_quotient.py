@@ -75,27 +75,25 @@ class LogQuotient(wiring.Component):
             m.d.sync += by_8.eq(self.sums.d)
         with m.Else():
             m.d.sync += by_8.eq(self.sums.d << 8)
+        # S is 1 to 4, its leading one at the top or next to it: two steps are enough for it
         by_4 = Signal(width)
         stays_4 = Signal()
+        either = Signal(width)
         m.d.comb += [
             stays_4.eq(by_8[-4:].any()),
             by_4.eq(Mux(stays_4, by_8, by_8 << 4)),
+            either.eq(Mux(self.start, self.sums.s, by_4)),
         ]
         by_2 = Signal(width)
         stays_2 = Signal()
-        m.d.comb += [
-            stays_2.eq(by_4[-2:].any()),
-            by_2.eq(Mux(stays_2, by_4, by_4 << 2)),
-        ]
-        # S is 1 to 4: its leading one is at the top or next to it
-        either = Signal(width)
         mantissa = Signal(grid)
         m.d.comb += [
-            either.eq(Mux(self.start, self.sums.s, by_2)),
-            mantissa.eq(Mux(either[-1], either, either << 1)[width - 1 - grid : width - 1]),
+            stays_2.eq(either[-2:].any()),
+            by_2.eq(Mux(stays_2, either, either << 2)),
+            mantissa.eq(Mux(by_2[-1], by_2, by_2 << 1)[width - 1 - grid : width - 1]),
         ]
         m.d.sync += [
-            exponent[0].eq(either[-1]),
+            exponent[0].eq(by_2[-1]),
             # D = 0 has no leading one: not too small an exponent, lest the difference wraps
             exponent[1].eq(stays_2 | (~stays_8 & ~stays_4)),
             exponent[2].eq(stays_4),

@@ -91,6 +91,6 @@ def test_waiting_decision_stays_when_the_threshold_changes() -> None:
     assert all(payload == seen[0] for payload in seen)
 
 
-def test_configuration_without_entropy_is_refused() -> None:
+def test_other_criteria_are_refused() -> None:
     message = refusal_of(EntropyUnit, DecisionConfig(criteria=("margin",)))
-    assert message == "Criteria must have entropy, not margin"
+    assert message == "Criteria must be entropy alone, not margin"
