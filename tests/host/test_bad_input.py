@@ -150,9 +150,15 @@ def test_wrong_option_exits_with_2(capsys):
 
 
 def test_interrupt_exits_with_130_and_resumes_to_the_same_weights(tmp_path):
+    # a shell's background jobs ignore the interrupt, and so would what they start
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from offramp.host.cli import main; main()"
+    )
+
     def train(name: str) -> list[str]:
         return [
-            sys.executable, "-c", "from offramp.host.cli import main; main()",
+            sys.executable, "-c", program,
             "train", "--epochs", "12", "-o", str(tmp_path / name),
         ]  # fmt: skip
 
