@@ -1,0 +1,61 @@
+"""A program for the engine: what its memories and registers hold, as plain integers.
+
+Channel memory: each of the `requantizers` lanes of a line has four words of 32 bits::
+
+    0  bias, signed
+    1  multiplier (16 bits), shift (6 bits from bit 16 on)
+    2  first multiplier (16), other multiplier (16 from bit 16 on) of a residual addition
+    3  its shift (6)
+
+Weight memory: a line has `out_lanes` times `in_lanes` bytes, those of an output lane together:
+byte ``o * in_lanes + j``, int8.
+
+Image buffers: the image is loaded in words of four bytes from `image_base` on, every other image
+from ``image_base + image_stride`` on, while the one before is worked on.
+"""
+
+from dataclasses import dataclass
+
+from .engine import EngineConfig
+from .operation import Operation
+
+CHANNEL_WORDS = 4
+"""Words of a lane of a line of the channel memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """Everything that makes an engine run one network.
+
+    Attributes
+    ----------
+    config : EngineConfig
+        The engine that it is for.
+    operations : tuple of Operation
+    channels : tuple of int
+        Words of the channel memory, lane by lane, line by line, unsigned.
+    weights : bytes
+        The weight memory's first lines.
+    image_base, image_stride : int
+        Of the image buffers, in bytes.
+    image_words : int
+        Words of four bytes of an image.
+    n_classes : int
+    thresholds : tuple of int
+        One for each exit; that of the final one is the lowest legal threshold.
+    """
+
+    config: EngineConfig
+    operations: tuple[Operation, ...]
+    channels: tuple[int, ...]
+    weights: bytes
+    image_base: int
+    image_stride: int
+    image_words: int
+    n_classes: int
+    thresholds: tuple[int, ...]
+
+    @property
+    def words(self) -> list[int]:
+        """Words of the program memory."""
+        return [word for operation in self.operations for word in operation.encode()]
