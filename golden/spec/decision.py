@@ -27,6 +27,9 @@ from .criteria import (
 )
 from .numbers import IntegerFormat
 
+LANES = (1, 2, 4, 8)
+"""How many logits the unit can take in a cycle."""
+
 OCTAVES_MAX = 64
 """Most octaves a logit may span: the accumulator has a bit for each."""
 
@@ -59,6 +62,8 @@ class DecisionConfig:
         Pipeline registers, some of `PIPELINE_REGISTERS`; each is a cycle of latency.
     criteria : tuple of str
         Names of the criteria that are present, of `Criterion`; kept in the order of that.
+    lanes : int
+        Logits taken in a cycle, 1, 2, 4 or 8; more than one under the confidence only.
 
     Raises
     ------
@@ -75,6 +80,7 @@ class DecisionConfig:
     with_score: bool = True
     registers: tuple[str, ...] = ("operand", "addend", "decision")
     criteria: tuple[str, ...] = (Criterion.CONFIDENCE,)
+    lanes: int = 1
 
     def __post_init__(self) -> None:
         require_int("Number of classes", self.n_classes, 2, 1024)
@@ -84,6 +90,7 @@ class DecisionConfig:
         require_int("Number of exits", self.n_exits, 1, 16)
         require_int("Tag width", self.tag_width, 0, 32)
         self._check_criteria()
+        self._check_lanes()
         # the units of other criteria always carry tag and score
         if not self.has_plain_criteria:
             require_int("Tag width", self.tag_width, 1, 32)
@@ -131,6 +138,19 @@ class DecisionConfig:
             raise ValueError(
                 f"Tag width with patience must be in 1..{PATIENCE_TAG_WIDTH_MAX}, "
                 f"not {self.tag_width!r}"
+            )
+
+    def _check_lanes(self) -> None:
+        if isinstance(self.lanes, bool) or not isinstance(self.lanes, int):
+            raise TypeError(f"Lanes must be an integer, not {self.lanes!r}")
+        if self.lanes not in LANES:
+            raise ValueError(
+                f"Lanes must be one of {', '.join(map(str, LANES))}, not {self.lanes!r}"
+            )
+        if self.lanes > 1 and self.criteria != (Criterion.CONFIDENCE,):
+            raise ValueError(
+                f"Criteria with {self.lanes} lanes must be confidence alone, "
+                f"not {', '.join(self.criteria)}"
             )
 
     # -- formats ---------------------------------------------------------------------------------
@@ -316,6 +336,7 @@ class DecisionConfig:
             "mantissa_bits": self.mantissa_bits,
             "exits": self.n_exits,
             "tag_width": self.tag_width,
+            "lanes": self.lanes,
         }
 
 

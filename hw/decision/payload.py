@@ -9,12 +9,20 @@ __all__ = ["Decision", "LogitBeat"]
 
 
 class LogitBeat(data.StructLayout):
-    """One logit of a vector.
+    """One logit of a vector, or as many as there are lanes.
 
     Members
     -------
     logit : signed(logit_width)
-        The logit, on the base-2 grid.
+        The logit, on the base-2 grid. With one lane only.
+    logits : array of signed(logit_width) [lanes]
+        The next logits of the vector, that of the lowest class in lane 0. With several lanes only.
+    keep : lanes
+        Which lanes of a last beat hold logits, lane 0 in the lowest bit: those from lane 0 on
+        without a gap. Lane 0 counts as kept, and so do all lanes of other beats. A lane that is
+        not kept adds nothing and is not the label, but its class is counted: behind a gap each
+        logit has the class of its lane. A vector has two kept logits or more. With several lanes
+        only.
     last : 1
         Whether it ends the vector.
     exit_index : exit_index_width
@@ -24,12 +32,14 @@ class LogitBeat(data.StructLayout):
     """
 
     def __init__(self, config: DecisionConfig):
-        fields = {
-            "logit": signed(config.logit_width),
-            "last": 1,
-            "exit_index": config.exit_index_width,
-        }
-        super().__init__(fields | _tag(config))
+        logit = signed(config.logit_width)
+        if config.lanes == 1:
+            logits = {"logit": logit}
+        else:
+            logits = {"logits": data.ArrayLayout(logit, config.lanes), "keep": config.lanes}
+        super().__init__(
+            logits | {"last": 1, "exit_index": config.exit_index_width} | _tag(config)
+        )
 
 
 class Decision(data.StructLayout):

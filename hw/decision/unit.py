@@ -58,6 +58,8 @@ class DecisionUnit(wiring.Component):
                 "Criteria must be confidence or confidence, margin, "
                 f"not {', '.join(config.criteria)}"
             )
+        if config.lanes > 1:
+            raise ValueError(f"Lanes of this unit must be 1, not {config.lanes}")
         self.config = config
         self._pipeline = DecisionPipeline(config)
         self.latency = self._pipeline.latency

@@ -210,6 +210,15 @@ def test_confidence_beyond_the_register_is_refused_with_the_largest_in_reach() -
             ValueError,
             r"Tag width must be in 1\.\.32, not 0",
         ),
+        ({"lanes": 3}, ValueError, "Lanes must be one of 1, 2, 4, 8, not 3"),
+        ({"lanes": 0}, ValueError, "Lanes must be one of 1, 2, 4, 8, not 0"),
+        ({"lanes": "4"}, TypeError, "Lanes must be an integer, not '4'"),
+        ({"lanes": True}, TypeError, "Lanes must be an integer, not True"),
+        (
+            {"lanes": 4, "criteria": ("confidence", "margin")},
+            ValueError,
+            "Criteria with 4 lanes must be confidence alone, not confidence, margin",
+        ),
         ({"with_score": 1}, TypeError, "With score must be True or False, not 1"),
         (
             {"with_score": False, "criteria": ("margin",)},
