@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,12 +34,8 @@ class OnnxCheck:
     runtime_seconds: float
 
 
-def check_onnx(
-    network: IntegerNetwork,
-    images: npt.NDArray[np.uint8],
-    progress: Callable[[int], None] | None = None,
-) -> OnnxCheck:
-    """Compare every logit of every exit for `images`, uint8 [n, H, W, C].
+def open_session(network: IntegerNetwork) -> Any:
+    """Return the exported network, ready to run in ONNX Runtime on one thread.
 
     Raises
     ------
@@ -53,9 +50,24 @@ def check_onnx(
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
+    return onnxruntime.InferenceSession(
         export_onnx(network).SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
+
+
+def check_onnx(
+    network: IntegerNetwork,
+    images: npt.NDArray[np.uint8],
+    progress: Callable[[int], None] | None = None,
+) -> OnnxCheck:
+    """Compare every logit of every exit for `images`, uint8 [n, H, W, C].
+
+    Raises
+    ------
+    ValueError
+        If ONNX Runtime is not installed.
+    """
+    session = open_session(network)
     names = [output_name(index) for index in range(network.n_exits)]
     differing, golden_seconds, runtime_seconds = 0, 0.0, 0.0
     for start in range(0, len(images), BATCH_SIZE):

@@ -11,6 +11,7 @@ import numpy as np
 from ...golden.decision import decide
 from ...golden.spec.decision import DecisionConfig
 from .bench_decision import bench_decision, bench_formal
+from .bench_golden import bench_golden
 from .hardware import config_options
 from .output import json_option, messages, output_folder, progress_bar, report, report_rows
 
@@ -152,3 +153,4 @@ def bench_coverage(seed: int, output: str, as_json: bool, **parameters: Any) -> 
 
 bench.add_command(bench_decision)
 bench.add_command(bench_formal)
+bench.add_command(bench_golden)
