@@ -3,9 +3,9 @@
 Channel memory: each of the `requantizers` lanes of a line has four words of 32 bits::
 
     0  bias, signed
-    1  multiplier (16 bits), shift (6 bits from bit 16 on)
+    1  multiplier (16 bits), shift less one (6 bits from bit 16 on)
     2  first multiplier (16), other multiplier (16 from bit 16 on) of a residual addition
-    3  its shift (6)
+    3  its shift less one (6)
 
 Weight memory: a line has `out_lanes` times `in_lanes` bytes, those of an output lane together:
 byte ``o * in_lanes + j``, int8.
