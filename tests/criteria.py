@@ -12,6 +12,7 @@ from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision.delivery import MODULE_NAME
 from offramp.hw.verilog import generate_verilog
 from offramp.rtl_sim.emulator.decision import DecisionEmulator
+from offramp.rtl_sim.vector_families import edge_logits, random_logits
 
 Logits = npt.NDArray[np.int64]
 
@@ -39,32 +40,12 @@ def refusal_of(unit_class, config: DecisionConfig) -> str:
 
 def edge_vectors(config: DecisionConfig, n_logits: int) -> Logits:
     """Return vectors of ties, extremes, ramps and two levels, the winner at either end."""
-    low, high = config.logit_format.low, config.logit_format.high
-    rows = [np.full(n_logits, value) for value in (low, low + 1, -1, 0, high - 1, high)]
-    rows.append(np.linspace(low, high, n_logits).astype(np.int64))
-    for top in (low + 1, 0, high):
-        for gap in sorted({1, 2, 3, 7, 8, 9, (top - low) // 2, top - low - 1, top - low}):
-            if not 0 < gap <= top - low:
-                continue
-            for n_top in sorted({1, 2, n_logits - 1}):
-                row = np.full(n_logits, top - gap)
-                row[:n_top] = top
-                rows.append(row)
-            second = np.full(n_logits, low)
-            second[0], second[-1] = top, top - gap
-            rows.append(second)
-    return np.array(rows + [row[::-1] for row in rows])
+    return edge_logits(config, n_logits)
 
 
 def random_vectors(config: DecisionConfig, n: int, n_logits: int, seed: int) -> Logits:
     """Return vectors of several spreads, some clipped at the top, some with a clear winner."""
-    rng = np.random.default_rng(seed)
-    bounds = config.logit_format
-    spread = bounds.high * 2.0 ** rng.uniform(-6, 1, (n, 1))
-    logits = rng.normal(rng.uniform(bounds.low, bounds.high, (n, 1)), spread, (n, n_logits))
-    lead = np.where(rng.random(n) < 0.5, rng.exponential(bounds.high / 4, n), 0)
-    logits[np.arange(n), rng.integers(0, n_logits, n)] += lead
-    return np.clip(np.rint(logits), bounds.low, bounds.high).astype(np.int64)
+    return random_logits(config, n, n_logits, np.random.default_rng(seed))
 
 
 def mismatches(

@@ -11,12 +11,13 @@ from offramp.golden.criteria import (
     gate_score,
     threshold_bounds,
 )
-from offramp.golden.spec.criteria import GATE_WEIGHT, SELECTION_WIDTH, Criterion
+from offramp.golden.spec.criteria import Criterion
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision import CriteriaUnit, DecisionUnit, create_unit
 from offramp.hw.decision.entropy import EntropyUnit
 from offramp.hw.decision.margin import MarginUnit
 from offramp.rtl_sim.emulator.decision import DecisionEmulator
+from offramp.rtl_sim.vector_bench import unit_settings
 from tests.criteria import edge_vectors, emulator_of, random_vectors, refusal_of
 
 ALL = ("confidence", "margin", "entropy", "gate", "patience")
@@ -35,17 +36,7 @@ def config_of(criteria: tuple[str, ...]) -> DecisionConfig:
 
 
 def emulator(config: DecisionConfig) -> DecisionEmulator:
-    settings = {}
-    exits = range(config.n_exits)
-    if len(config.criteria) > 1:
-        settings |= {f"selection_{k}": SELECTION_WIDTH for k in exits}
-    if "gate" in config.criteria:
-        width = config.score_format_of("gate").width
-        settings |= {
-            f"weight_{k}_{name}": GATE_WEIGHT.width for k in exits for name in config.features
-        }
-        settings |= {f"offset_{k}": width for k in exits}
-    return emulator_of(CriteriaUnit, config, settings=settings)
+    return emulator_of(CriteriaUnit, config, settings=unit_settings(config))
 
 
 def count_wrong(

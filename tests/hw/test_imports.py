@@ -37,6 +37,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "rtl_sim.formal",
             "rtl_sim.mutation",
             "rtl_sim.runner",
+            "rtl_sim.vector_bench",
             "rtl_sim.verilator",
         },
         {"click", "matplotlib", "numpy", "onnxruntime", "rich", "torch"},
