@@ -34,7 +34,7 @@ OCTAVES_MAX = 64
 """Most octaves a logit may span: the accumulator has a bit for each."""
 
 
-PIPELINE_REGISTERS = ("input", "operand", "mantissa", "addend", "decision")
+PIPELINE_REGISTERS = ("input", "operand", "threshold", "mantissa", "addend", "decision")
 """Where the unit can have pipeline registers, in the order in which a logit meets them."""
 
 

@@ -9,6 +9,7 @@ from ...golden.spec.decision import DecisionConfig
 from .accumulator import Accumulator, Addend
 from .exponential import Exponential
 from .log_odds import LogOdds
+from .lowering import Lowering
 from .payload import Decision, LogitBeat
 from .running_maximum import RunningMaximum
 from .running_second import RunningSecond
@@ -23,11 +24,12 @@ class DecisionPipeline(wiring.Component):
 
     ::
 
-        beat ─[input]─> RunningMaximum ─[operand]─> Exponential ─[addend]─> Accumulator ─> decision
-                        compare, keep               table, shift            add, compare
-                                                      [mantissa]             [decision]
+        beat ──> RunningMaximum ─[operand]─> Exponential ─[addend]─> Accumulator ──> decision
+                 compare, keep  [threshold]  table, shift            add, compare
+                    [input]                   [mantissa]              [decision]
 
-    With the margin among the criteria, RunningSecond compares the operands beside the sum.
+    With the register "threshold", Lowering subtracts the threshold, and not RunningMaximum. With
+    the margin among the criteria, RunningSecond compares the operands beside the sum.
 
     Latency: `latency` cycles from the last beat to `decided`.
 
@@ -70,11 +72,12 @@ class DecisionPipeline(wiring.Component):
         m.submodules.accumulator = accumulator = Accumulator(config)
         m.submodules.winner_label = winner = WinnerLabel(config)
 
-        companions = self._elaborate_input(m, maximum)
+        companions = self._elaborate_companions(m)
+        threshold = self._of_exit(m, self.thresholds, companions)
         # slots[k] is where the closing slot stands k + 1 cycles after the last logit
         slots = [maximum.slot]
-        counts = self._elaborate_addend(m, maximum, accumulator, slots)
-        place_of_operand = int("operand" in config.registers)
+        counts = self._elaborate_addend(m, maximum, threshold, accumulator, slots)
+        place_of_operand = sum(name in config.registers for name in ("operand", "threshold"))
 
         exit_taken = accumulator.exit
         if accumulator.latency:
@@ -94,7 +97,9 @@ class DecisionPipeline(wiring.Component):
 
         score = self._score.score if self._score else None
         if self._second:
-            by_margin = self._follow(m, "by_margin", self._selects_margin(m, companions), slots)
+            selection = self._of_exit(m, self.selection, companions)
+            by_margin = selection == Criterion.MARGIN.code
+            by_margin = self._follow(m, "by_margin", by_margin, slots)
             margin_exit = self._follow(
                 m, "margin_exit", self._second.exit, slots, capture=place_of_operand
             )
@@ -118,18 +123,13 @@ class DecisionPipeline(wiring.Component):
             self.decision.label.eq(winner.label),
         ]
         for name, companion in companions.items():
-            kept = self._follow(m, name, companion, slots, capture=1)
+            kept = self._follow(m, name, companion, slots, capture=1 - maximum.latency)
             m.d.comb += self.decision[name].eq(kept)
         return m
 
-    def _elaborate_input(self, m, maximum):
-        """Feed the first part; return what is given with the last logit, for the decision."""
+    def _elaborate_companions(self, m):
+        """Keep what is given with the last logit, for the decision; until two cycles later."""
         config = self._config
-        valid, beat = self.valid, self.beat
-        if "input" in config.registers:
-            valid, beat = Signal.like(valid), Signal(LogitBeat(config), reset_less=True)
-            m.d.sync += [valid.eq(self.valid), beat.eq(self.beat)]
-
         companions = {}
         # an index that can but be 0 is worth its registers only where samples are told apart
         if config.n_exits > 1 or config.tag_width:
@@ -138,45 +138,47 @@ class DecisionPipeline(wiring.Component):
             )
         if config.tag_width:
             companions["tag"] = Signal(config.tag_width, name="last_tag", reset_less=True)
-        with m.If(valid & beat.last):
+        with m.If(self.valid & self.beat.last):
             for name, companion in companions.items():
-                m.d.sync += companion.eq(beat[name])
-
-        threshold = Signal(signed(config.threshold_format.width))
-        m.d.comb += threshold.eq(self.thresholds[0])
-        if config.n_exits > 1:
-            with m.Switch(companions["exit_index"]):
-                for exit_index in range(1, config.n_exits):
-                    with m.Case(exit_index):
-                        m.d.comb += threshold.eq(self.thresholds[exit_index])
-
-        m.d.comb += [
-            maximum.logit.eq(beat.logit),
-            maximum.last.eq(beat.last),
-            maximum.valid.eq(valid),
-            maximum.threshold.eq(threshold),
-        ]
+                m.d.sync += companion.eq(self.beat[name])
         return companions
 
-    def _selects_margin(self, m, companions):
-        """Return whether the exit of the vector in the closing slot decides by its margin."""
-        selection = Signal(SELECTION_WIDTH)
-        m.d.comb += selection.eq(self.selection[0])
+    def _of_exit(self, m, ports, companions):
+        """Return the port of the exit whose vector ended last."""
+        chosen = Signal.like(ports[0])
+        m.d.comb += chosen.eq(ports[0])
         if self._config.n_exits > 1:
             with m.Switch(companions["exit_index"]):
                 for exit_index in range(1, self._config.n_exits):
                     with m.Case(exit_index):
-                        m.d.comb += selection.eq(self.selection[exit_index])
-        return selection == Criterion.MARGIN.code
+                        m.d.comb += chosen.eq(ports[exit_index])
+        return chosen
 
-    def _elaborate_addend(self, m, maximum, accumulator, slots):
-        """Lead from operand to addend; return whether there is a logit in the addend's slot."""
+    def _elaborate_addend(self, m, maximum, threshold, accumulator, slots):
+        """Lead from logit to addend; return whether there is a logit in the addend's slot."""
         config = self._config
         m.submodules.exponential = exponential = Exponential(config)
+        m.d.comb += [
+            maximum.logit.eq(self.beat.logit),
+            maximum.last.eq(self.beat.last),
+            maximum.valid.eq(self.valid),
+        ]
         operand = maximum.operand
         if "operand" in config.registers:
             operand = self._delayed(m, operand, "operand")
             self._pass_on(m, slots)
+        if "threshold" in config.registers:
+            m.submodules.lowering = lowering = Lowering(config)
+            m.d.comb += [
+                lowering.threshold.eq(threshold),
+                lowering.sampled.eq(maximum.slot.closing),
+                lowering.operand.eq(operand),
+                lowering.closing.eq(slots[-1].closing),
+            ]
+            operand = lowering.lowered
+            self._pass_on(m, slots)
+        else:
+            m.d.comb += maximum.threshold.eq(threshold)
         if self._second:
             m.submodules.running_second = self._second
             m.d.comb += [self._second.operand.eq(operand), self._second.slot.eq(slots[-1])]

@@ -7,7 +7,7 @@ import pytest
 
 from offramp.golden.criteria import feature_score, threshold_bounds
 from offramp.golden.spec.criteria import SELECTION_WIDTH, Criterion
-from offramp.golden.spec.decision import DecisionConfig
+from offramp.golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
 from offramp.hw.decision import DecisionUnit
 from offramp.rtl_sim.emulator.decision import DecisionEmulator
 from tests.criteria import edge_vectors, emulator_of, random_vectors
@@ -22,7 +22,7 @@ CONFIGS = [
     DecisionConfig(
         criteria=BOTH,
         n_exits=4,
-        registers=("input", "operand", "mantissa", "addend", "decision"),
+        registers=PIPELINE_REGISTERS,
     ),
     DecisionConfig(criteria=BOTH, n_exits=3, registers=("mantissa",), logit_width=6),
     DecisionConfig(criteria=BOTH, n_exits=2, registers=("addend",), with_score=False),

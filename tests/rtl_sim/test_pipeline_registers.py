@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from offramp.golden.decision import decide
-from offramp.golden.spec.decision import DecisionConfig
+from offramp.golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
 from offramp.rtl_sim.emulator.decision import DecisionEmulator
 from tests.comparison import count_mismatches, elaborated_unit, standard_workloads
 
@@ -14,8 +14,9 @@ CHOICES = [
     ("input", "mantissa", "decision"),
     ("operand", "mantissa", "addend"),
     ("input", "operand", "addend", "decision"),
-    ("mantissa", "addend", "decision"),
-    ("input", "operand", "mantissa", "addend", "decision"),
+    ("threshold", "mantissa", "addend", "decision"),
+    ("input", "threshold"),
+    PIPELINE_REGISTERS,
     ("addend",),
 ]
 
@@ -29,7 +30,9 @@ def test_decisions_do_not_depend_on_the_registers(registers: tuple[str, ...]) ->
         assert count_mismatches(emulator, workloads, idle=90, stall=160) == 0
 
 
-@pytest.mark.parametrize("registers", [(), ("operand", "addend", "decision")], ids="-".join)
+@pytest.mark.parametrize(
+    "registers", [(), ("operand", "addend", "decision"), PIPELINE_REGISTERS], ids="-".join
+)
 @pytest.mark.parametrize("fraction_bits", [3, 4])
 def test_core_without_score_and_tag_takes_the_same_exits(
     registers: tuple[str, ...], fraction_bits: int
