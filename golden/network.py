@@ -19,6 +19,7 @@ from .reference import reference_chain
 from .spec.checks import require_int
 from .spec.layers import Layer, Shape
 from .spec.numbers import INT8, UINT8, IntegerFormat
+from .spec.rules import ExitRule
 from .spec.topology import Topology
 
 FRACTION_BITS_MIN = 2
@@ -26,9 +27,6 @@ FRACTION_BITS_MIN = 2
 
 FRACTION_BITS_MAX = 6
 """Most fraction bits of a logit."""
-
-THRESHOLD_LIMIT = 1 << 15
-"""Magnitude that every threshold stays below; a decision unit may allow less."""
 
 BLOCK_ELEMENTS = 1 << 19
 """Images run in blocks whose largest activations stay near this size, for the cache's sake."""
@@ -56,8 +54,8 @@ class IntegerNetwork:
         ``2**(z_i / 2**F)``.
     temperatures : tuple of float
         Per exit, as folded into the classifier's multipliers; for information.
-    thresholds : tuple of int or None
-        Per early exit, the calibrated log-odds in logit LSBs; None before calibration.
+    rules : tuple of ExitRule or None
+        Per early exit, when images leave there; None before calibration.
     metadata : mapping
         Where the network comes from, as JSON data.
 
@@ -74,7 +72,7 @@ class IntegerNetwork:
     class_names: tuple[str, ...]
     fraction_bits: int
     temperatures: tuple[float, ...]
-    thresholds: tuple[int, ...] | None = None
+    rules: tuple[ExitRule, ...] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,14 +81,14 @@ class IntegerNetwork:
         _require_strings("Class names", self.class_names, self.n_classes)
         require_int("Fraction bits", self.fraction_bits, FRACTION_BITS_MIN, FRACTION_BITS_MAX)
         _require_positive("Temperatures", self.temperatures, self.n_exits)
-        if self.thresholds is not None:
-            if len(self.thresholds) != self.n_exits - 1:
+        if self.rules is not None:
+            if not all(isinstance(rule, ExitRule) for rule in self.rules):
+                raise TypeError(f"Rules must be a tuple of ExitRule, not {self.rules!r}")
+            if len(self.rules) != self.n_exits - 1:
                 raise ValueError(
                     f"Thresholds must be one for each of {self.n_exits - 1} early exits, "
                     f"not {self.thresholds!r}"
                 )
-            for threshold in self.thresholds:
-                require_int("Threshold", threshold, 1 - THRESHOLD_LIMIT, THRESHOLD_LIMIT - 1)
         needed = {layer.name for layer in self.topology.layers if layer.multiplier_names}
         if self.parameters.keys() != needed:
             raise ValueError(
@@ -103,7 +101,7 @@ class IntegerNetwork:
                 prove_accumulator(layer, self.parameters[layer.name], ACCUMULATOR_WIDTH)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both are the same network with the same thresholds and provenance."""
+        """Return whether both are the same network with the same rules and provenance."""
         if not isinstance(other, IntegerNetwork):
             return NotImplemented
         return self._identity() == other._identity()
@@ -116,6 +114,11 @@ class IntegerNetwork:
     def n_exits(self) -> int:
         """Number of exits, the final classifier included."""
         return self.topology.n_exits
+
+    @property
+    def thresholds(self) -> tuple[int, ...] | None:
+        """The threshold of each early exit, in units of its criterion's score."""
+        return None if self.rules is None else tuple(rule.threshold for rule in self.rules)
 
     @property
     def n_classes(self) -> int:
@@ -223,7 +226,7 @@ class IntegerNetwork:
     def with_thresholds(
         self, thresholds: Sequence[int] | None, provenance: Mapping[str, Any] | None = None
     ) -> "IntegerNetwork":
-        """Return the network with other thresholds and a record of how they came about.
+        """Return the network with thresholds of the confidence and a record of how they came about.
 
         Parameters
         ----------
@@ -232,11 +235,18 @@ class IntegerNetwork:
         provenance : mapping
             JSON data, kept as ``metadata["calibration"]`` (data set, split seed, target, ...).
         """
+        if thresholds is None:
+            return self.with_rules(None)
+        return self.with_rules([ExitRule(threshold=int(value)) for value in thresholds], provenance)
+
+    def with_rules(
+        self, rules: Sequence[ExitRule] | None, provenance: Mapping[str, Any] | None = None
+    ) -> "IntegerNetwork":
+        """Return the network with other rules; see `with_thresholds`."""
         metadata = {key: value for key, value in self.metadata.items() if key != "calibration"}
-        if thresholds is not None:
+        if rules is not None:
             metadata["calibration"] = dict(provenance or {})
-        chosen = None if thresholds is None else tuple(int(value) for value in thresholds)
-        return replace(self, thresholds=chosen, metadata=metadata)
+        return replace(self, rules=None if rules is None else tuple(rules), metadata=metadata)
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -275,7 +285,7 @@ class IntegerNetwork:
             self.class_names,
             self.fraction_bits,
             self.temperatures,
-            self.thresholds,
+            self.rules,
             dict(self.metadata),
         )
 

@@ -10,6 +10,7 @@ from .container import Container, FileError
 from .network import IntegerNetwork
 from .parameters import FIELD_TYPES, LayerParameters
 from .spec.description import describe_topology, topology_of_description
+from .spec.rules import ExitRule, rule_of_description
 from .zoo import zoo_entry
 
 
@@ -18,7 +19,7 @@ class NetworkFileError(FileError):
 
 
 NETWORK_FILE = Container(
-    thing="Network file", format_name="offramp-network", version=1, error=NetworkFileError
+    thing="Network file", format_name="offramp-network", version=2, error=NetworkFileError
 )
 """Format name and version of network files."""
 
@@ -31,7 +32,7 @@ def save_network(network: IntegerNetwork, path: str | Path) -> None:
         "class_names": list(network.class_names),
         "fraction_bits": network.fraction_bits,
         "temperatures": list(network.temperatures),
-        "thresholds": None if network.thresholds is None else list(network.thresholds),
+        "rules": None if network.rules is None else [rule.describe() for rule in network.rules],
         "metadata": dict(network.metadata),
     }
     tensors = {
@@ -72,7 +73,6 @@ def _network_of_description(description: Any, tensors: dict[str, NDArray[Any]]) 
         if field not in FIELD_TYPES:
             raise ValueError(f"Tensor must be one of {', '.join(FIELD_TYPES)}, not {key!r}")
         fields.setdefault(layer, {})[field] = np.array(array)
-    thresholds = description["thresholds"]
     return IntegerNetwork(
         name=description["name"],
         topology=topology_of_description(description["segments"]),
@@ -80,6 +80,17 @@ def _network_of_description(description: Any, tensors: dict[str, NDArray[Any]]) 
         class_names=tuple(description["class_names"]),
         fraction_bits=description["fraction_bits"],
         temperatures=tuple(description["temperatures"]),
-        thresholds=None if thresholds is None else tuple(thresholds),
+        rules=_rules_of_description(description),
         metadata=description["metadata"],
     )
+
+
+def _rules_of_description(description: Any) -> tuple[ExitRule, ...] | None:
+    """Return the rules of the early exits; version 1 knew thresholds of the confidence only."""
+    if "rules" not in description:
+        thresholds = description["thresholds"]
+        return (
+            None if thresholds is None else tuple(ExitRule(threshold=value) for value in thresholds)
+        )
+    rules = description["rules"]
+    return None if rules is None else tuple(rule_of_description(rule) for rule in rules)

@@ -63,7 +63,7 @@ def layer_output_name(layer: Layer) -> str:
 def export_onnx(network: IntegerNetwork) -> onnx.ModelProto:
     """Return `network` as an ONNX model with one output per exit.
 
-    Name, fraction bits, thresholds and classes are in its metadata.
+    Name, fraction bits, rules of the exits and classes are in its metadata.
     """
     builder = _Builder()
     x = builder.add("Transpose", [INPUT], perm=[0, 3, 1, 2])
@@ -91,7 +91,9 @@ def export_onnx(network: IntegerNetwork) -> onnx.ModelProto:
         model,
         {
             "fraction_bits": str(network.fraction_bits),
-            "thresholds": json.dumps(network.thresholds),
+            "rules": json.dumps(
+                None if network.rules is None else [rule.describe() for rule in network.rules]
+            ),
             "class_names": json.dumps(network.class_names),
         },
     )

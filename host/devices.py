@@ -6,9 +6,11 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..golden.decision import Decisions, Logits, check_threshold, decide
+from ..golden.decision import Decisions, Logits
 from ..golden.spec.checks import require_choice
 from ..golden.spec.decision import DecisionConfig
+from ..golden.spec.rules import ExitRule
+from ..golden.unit_model import UnitModel
 
 DEVICES = ("golden", "emulator")
 """Names that `open_device` takes."""
@@ -21,11 +23,20 @@ class Device(Protocol):
     def config(self) -> DecisionConfig:
         """Parameters of the unit."""
 
-    def set_threshold(self, exit_index: int, threshold: int) -> None:
-        """Set the threshold of an exit in logit LSBs, for the vectors decided after."""
+    def set_rule(self, exit_index: int, rule: ExitRule) -> None:
+        """Set the registers of an exit, for the vectors decided after."""
 
-    def decide(self, logits: Logits, exit_index: int | npt.NDArray[np.integer] = 0) -> Decisions:
-        """Decide vectors of logits [n, N], all at one exit or each at its own [n]."""
+    def decide(
+        self,
+        logits: Logits,
+        exit_index: int | npt.NDArray[np.integer] = 0,
+        *,
+        tag: npt.NDArray[np.integer] | None = None,
+    ) -> Decisions:
+        """Decide vectors of logits [n, N], all at one exit or each at its own [n].
+
+        Tags [n] tell the samples, for the patience; they count modulo the width of a tag.
+        """
 
     def close(self) -> None:
         """Release the device; a second call does nothing."""
@@ -45,26 +56,21 @@ class GoldenDevice:
 
     def __init__(self, config: DecisionConfig):
         self.config = config
-        self._thresholds = np.zeros(config.n_exits, dtype=np.int64)
+        self._unit = UnitModel(config)
 
-    def set_threshold(self, exit_index: int, threshold: int) -> None:
-        """Set the threshold of an exit in logit LSBs, for the vectors decided after."""
-        self._check_exits(np.asarray(exit_index))
-        self._thresholds[exit_index] = check_threshold(self.config, threshold)
+    def set_rule(self, exit_index: int, rule: ExitRule) -> None:
+        """Set the registers of an exit, for the vectors decided after."""
+        self._unit.set_rule(exit_index, rule)
 
-    def decide(self, logits: Logits, exit_index: int | npt.NDArray[np.integer] = 0) -> Decisions:
+    def decide(
+        self,
+        logits: Logits,
+        exit_index: int | npt.NDArray[np.integer] = 0,
+        *,
+        tag: npt.NDArray[np.integer] | None = None,
+    ) -> Decisions:
         """Decide vectors of logits [n, N], all at one exit or each at its own [n]."""
-        exits = np.broadcast_to(exit_index, len(logits))
-        self._check_exits(exits)
-        decisions = decide(self.config, logits, self.config.threshold_low)
-        taken = decisions.score >= self._thresholds[exits]
-        return Decisions(taken, decisions.label, decisions.score)
-
-    def _check_exits(self, exits: npt.NDArray[np.integer]) -> None:
-        if exits.size and not (exits.min() >= 0 and exits.max() < self.config.n_exits):
-            raise ValueError(
-                f"Exit index must be in 0..{self.config.n_exits - 1}, not {int(exits.max())}"
-            )
+        return self._unit.decide(logits, exit_index, tag)
 
     def close(self) -> None:
         """Do nothing: the model holds no resources."""

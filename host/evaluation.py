@@ -1,5 +1,6 @@
 """What early exit costs and saves on a data set, and whether the device decides as specified."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ from ..golden.calibrate import ExitFigures, sweep_thresholds
 from ..golden.data import Dataset
 from ..golden.decision import decide_float
 from ..golden.network import IntegerNetwork
+from ..golden.spec.criteria import Criterion
 from .devices import Device, GoldenDevice
-from .pipeline import run, set_thresholds
+from .pipeline import run, set_rules
 from .results import Results
 from .workflow import calibration_config, scores_and_predictions
 
@@ -34,7 +36,8 @@ class Evaluation:
         Where device and integer model differ in exit, label or score, plus images where the whole
         runs differ.
     agreement_with_float : float
-        Share of decisions at early exits that float64 softmax takes alike.
+        Share of decisions at early exits that float64 softmax takes alike; NaN where an exit
+        decides by something else than confidence.
     curve : list of ExitFigures
         With one threshold at all early exits, lowest first; from the integer scores.
     """
@@ -71,9 +74,9 @@ class Evaluation:
 
 def evaluate(network: IntegerNetwork, device: Device, dataset: Dataset) -> Evaluation:
     """Run `dataset` with and without exits and compare every decision with the specification."""
-    set_thresholds(network, device)
+    set_rules(network, device)
     golden = GoldenDevice(device.config)
-    set_thresholds(network, golden)
+    set_rules(network, golden)
     results = run(network, device, dataset.images)
     expected = run(network, golden, dataset.images)
     differing = int(
@@ -85,13 +88,14 @@ def evaluate(network: IntegerNetwork, device: Device, dataset: Dataset) -> Evalu
     )
 
     all_logits = network.forward(dataset.images)
+    rules = network.rules or ()
+    by_confidence = all(rule.criterion == Criterion.CONFIDENCE for rule in rules)
     agreeing = 0
     for index, logits in enumerate(all_logits):
         decisions = device.decide(logits, index)
         differing += decisions.count_differences(golden.decide(logits, index))
-        if index < network.n_exits - 1:
-            threshold = (network.thresholds or ())[index]
-            by_float = decide_float(device.config, logits, threshold)
+        if index < network.n_exits - 1 and by_confidence:
+            by_float = decide_float(device.config, logits, rules[index].threshold)
             agreeing += int(np.count_nonzero(decisions.exit == by_float))
 
     scores, predictions = scores_and_predictions(device.config, all_logits)
@@ -103,7 +107,7 @@ def evaluate(network: IntegerNetwork, device: Device, dataset: Dataset) -> Evalu
         macs_without_exits=network.macs_total,
         decisions=len(dataset) * network.n_exits,
         decisions_that_differ=differing,
-        agreement_with_float=agreeing / early if early else 1.0,
+        agreement_with_float=(agreeing / early if early else 1.0) if by_confidence else math.nan,
         curve=sweep_thresholds(
             calibration_config(device.config),
             scores,

@@ -6,7 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..golden.network import IntegerNetwork
+from ..golden.spec.criteria import Criterion
 from ..golden.spec.decision import DecisionConfig
+from ..golden.spec.rules import ExitRule, criteria_of_rules
+from ..golden.unit_model import all_pass_rule
 from .devices import Device
 from .results import Results
 
@@ -20,24 +23,25 @@ def unit_config(network: IntegerNetwork) -> DecisionConfig:
         logit_width=network.logit_format.width,
         fraction_bits=network.fraction_bits,
         n_exits=network.n_exits,
+        criteria=criteria_of_rules(network.rules or (ExitRule(threshold=0),)),
     )
 
 
-def set_thresholds(network: IntegerNetwork, device: Device) -> None:
-    """Write the network's calibrated thresholds to the device; the final classifier takes all.
+def set_rules(network: IntegerNetwork, device: Device) -> None:
+    """Write the network's calibrated rules to the device; the final classifier takes all.
 
     Raises
     ------
     ValueError
         The network is not calibrated.
     """
-    if network.thresholds is None:
+    if network.rules is None:
         raise ValueError(
             f"Network must be calibrated, not {network.name!r} (offramp calibrate does it)"
         )
-    for exit_index, threshold in enumerate(network.thresholds):
-        device.set_threshold(exit_index, threshold)
-    device.set_threshold(network.n_exits - 1, device.config.threshold_low)
+    for exit_index, rule in enumerate(network.rules):
+        device.set_rule(exit_index, rule)
+    device.set_rule(network.n_exits - 1, all_pass_rule(device.config))
 
 
 def run(
@@ -51,7 +55,7 @@ def run(
     """Classify images with early exit.
 
     The host computes a segment for a batch, the device decides on its logits, and only the images
-    that it keeps go on to the next segment. Thresholds are those of the device.
+    that it keeps go on to the next segment. Rules are those of the device.
 
     Parameters
     ----------
@@ -60,7 +64,7 @@ def run(
         With at least the exits and classes of the network.
     images : uint8 [n, H, W, C]
     batch_size : int
-        Images that go through a segment together.
+        Images that go through a segment together; with patience at most as many as there are tags.
     progress : callable, optional
         Called with the number of images done after each batch.
 
@@ -76,6 +80,9 @@ def run(
     exit_index = np.zeros(n, dtype=np.int64)
     score = np.zeros(n, dtype=np.int64)
     last = network.n_exits - 1
+    if Criterion.PATIENCE in device.config.criteria:
+        # the tag tells the samples that are under way together
+        batch_size = min(batch_size, 1 << device.config.tag_width)
     for start in range(0, n, batch_size):
         undecided = np.arange(start, min(start + batch_size, n))
         activations: npt.NDArray[np.integer] | None = images[undecided]
@@ -83,7 +90,7 @@ def run(
             if activations is None or not len(undecided):
                 break
             activations, logits = network.segment(index, activations)
-            decisions = device.decide(logits, index)
+            decisions = device.decide(logits, index, tag=undecided - start)
             leaves = decisions.exit | (index == last)
             left = undecided[leaves]
             label[left] = decisions.label[leaves]

@@ -14,7 +14,7 @@ from ...golden.train import EpochReport
 from ...golden.zoo import zoo_entry
 from ..devices import DEVICES, open_device
 from ..pipeline import run as run_pipeline
-from ..pipeline import set_thresholds, unit_config
+from ..pipeline import set_rules, unit_config
 from ..workflow import (
     calibrate_for_budget,
     calibrate_network,
@@ -262,13 +262,13 @@ def run(
     """
     path = None if output is None else output_file(output)
     loaded = load_network(network)
-    config = unit_config(loaded)
     if threshold is not None:
-        register = config.threshold_of_confidence(threshold)
+        register = unit_config(loaded).threshold_of_confidence(threshold)
         loaded = loaded.with_thresholds([register] * (loaded.n_exits - 1))
+    config = unit_config(loaded)
     dataset = getattr(splits_of_network(loaded, data_dir), split)
     with open_device(device, config) as unit:
-        set_thresholds(loaded, unit)
+        set_rules(loaded, unit)
         with progress_bar("Running", len(dataset), quiet=as_json) as bar:
             results = run_pipeline(loaded, unit, dataset.images, progress=bar.show)
     if path is not None:
@@ -278,7 +278,7 @@ def run(
         "data_set": dataset.name,
         "split": split,
         "images": len(results),
-        "thresholds": list(loaded.thresholds or ()),
+        "rules": [rule.describe() for rule in loaded.rules or ()],
         "accuracy": results.accuracy(dataset.labels),
         "share_of_images_per_exit": results.exit_shares(),
         "mean_macs": results.mean_macs(),

@@ -37,9 +37,7 @@ class LogitBeat(data.StructLayout):
             logits = {"logit": logit}
         else:
             logits = {"logits": data.ArrayLayout(logit, config.lanes), "keep": config.lanes}
-        super().__init__(
-            logits | {"last": 1, "exit_index": config.exit_index_width} | _tag(config)
-        )
+        super().__init__(logits | {"last": 1, "exit_index": config.exit_index_width} | _tag(config))
 
 
 class Decision(data.StructLayout):

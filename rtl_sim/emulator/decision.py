@@ -12,15 +12,38 @@ import numpy.typing as npt
 from ...golden.criteria import check_any_threshold
 from ...golden.decision import Decisions, Logits, check_logits
 from ...golden.spec.checks import require_int
+from ...golden.spec.criteria import GATE_WEIGHT, SELECTION_WIDTH, Criterion
 from ...golden.spec.decision import DecisionConfig
+from ...golden.spec.rules import ExitRule
+from ...golden.unit_model import check_rule
+from ...hw.decision import create_unit
 from ...hw.decision.delivery import MODULE_NAME, decision_verilog
+from ...hw.verilog import generate_verilog
 from .build import build_library
 
 _DRIVER = Path(__file__).with_suffix(".cpp")
 
 
 # generated once a process: that takes longer than loading the library
-_verilog_of = cache(decision_verilog)
+@cache
+def _verilog_of(config: DecisionConfig) -> str:
+    if config.has_plain_criteria:
+        return decision_verilog(config)
+    return generate_verilog(create_unit(config), MODULE_NAME, {})
+
+
+def _setting_widths(config: DecisionConfig) -> dict[str, int]:
+    """Return name and width of the ports beside thresholds that hold the rules of the exits."""
+    exits = range(config.n_exits)
+    widths: dict[str, int] = {}
+    if len(config.criteria) > 1:
+        widths |= {f"selection_{k}": SELECTION_WIDTH for k in exits}
+    if Criterion.GATE in config.criteria:
+        names = [f"weight_{k}_{feature}" for k in exits for feature in config.features]
+        widths |= dict.fromkeys(names, GATE_WEIGHT.width)
+        offset_width = config.score_format_of(Criterion.GATE).width
+        widths |= {f"offset_{k}": offset_width for k in exits}
+    return widths
 
 
 class EmulationError(Exception):
@@ -39,7 +62,8 @@ class DecisionEmulator:
     verilog : str, optional
         Another design with the same ports: one criterion alone, or one broken on purpose.
     settings : dict
-        Width of each further input port that `set` drives, by name, 32 bits at most.
+        Width of each further input port that `set` drives, by name, 32 bits at most; of the
+        package's own units those that `set_rule` needs, unless given.
 
     Attributes
     ----------
@@ -55,7 +79,9 @@ class DecisionEmulator:
         settings: dict[str, int] | None = None,
     ):
         self.config = config
-        self._settings = settings or {}
+        if settings is None:
+            settings = _setting_widths(config) if verilog is None else {}
+        self._settings = settings
         self.cycles = 0
         defines = {
             "THRESHOLD_PORTS": " ".join(f"PORT({k})" for k in range(config.n_exits)),
@@ -94,6 +120,23 @@ class DecisionEmulator:
             raise ValueError(
                 f"Exit index must be in 0..{self.config.n_exits - 1}, not {exit_index!r}"
             )
+
+    def set_rule(self, exit_index: int, rule: ExitRule) -> None:
+        """Set all registers of an exit, for the vectors decided after.
+
+        Raises
+        ------
+        TypeError, ValueError
+            There is no such exit, or the unit cannot hold the rule.
+        """
+        check_rule(self.config, rule)
+        self.set_threshold(exit_index, rule.threshold)
+        if len(self.config.criteria) > 1:
+            self.set(f"selection_{exit_index}", Criterion(rule.criterion).code)
+        if rule.criterion == Criterion.GATE:
+            for feature in self.config.features:
+                self.set(f"weight_{exit_index}_{feature}", rule.weights.get(feature, 0))
+            self.set(f"offset_{exit_index}", rule.offset)
 
     def set(self, name: str, value: int) -> None:
         """Drive one of the `settings`, in two's complement, for the vectors decided after."""

@@ -13,6 +13,7 @@ from offramp.golden.parameters import LayerParameters
 from offramp.golden.reference import reference_chain
 from offramp.golden.spec.layers import Convolution, FullyConnected
 from offramp.golden.spec.numbers import requantize
+from offramp.golden.spec.rules import ExitRule
 from offramp.golden.spec.topology import Segment, Topology
 
 from .networks import random_network, random_parameters
@@ -186,9 +187,11 @@ def test_the_accumulator_width_is_the_smallest_that_is_proven() -> None:
         ({"temperatures": (1.0,)}, "Temperatures must be 2 positive numbers, not (1.0,)"),
         ({"temperatures": (1.0, 0.0)}, "Temperatures must be 2 positive numbers, not (1.0, 0.0)"),
         ({"temperatures": (1, 2)}, "Temperatures must be a tuple of floats, not (1, 2)"),
-        ({"thresholds": (1, 2)}, "Thresholds must be one for each of 1 early exits, not (1, 2)"),
-        ({"thresholds": (0.5,)}, "Threshold must be an integer, not 0.5"),
-        ({"thresholds": (1 << 15,)}, "Threshold must be in -32767..32767, not 32768"),
+        (
+            {"rules": (ExitRule(threshold=1), ExitRule(threshold=2))},
+            "Thresholds must be one for each of 1 early exits, not (1, 2)",
+        ),
+        ({"rules": (5,)}, "Rules must be a tuple of ExitRule, not (5,)"),
         ({"parameters": {}}, "Parameters must be given for add, average, conv, depthwise, "),
     ],
 )

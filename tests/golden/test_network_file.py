@@ -2,6 +2,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from offramp.golden.network_file import (
     load_network,
     save_network,
 )
+from offramp.golden.spec.rules import ExitRule
 
 from .networks import random_network
 
@@ -42,6 +44,25 @@ def test_a_network_survives_its_file(path: Path, quantized: IntegerNetwork) -> N
     assert load_network(path) == random_network(3).with_thresholds([-7], {"target": 0.5})
     save_network(quantized, path)  # replaces what was there
     assert load_network(path) == quantized
+
+
+def test_rules_of_every_criterion_survive_their_file(path: Path) -> None:
+    gate = ExitRule(criterion="gate", threshold=-9, weights={"margin": 5, "entropy": -3}, offset=70)
+    for rule in (gate, ExitRule(criterion="patience", threshold=1)):
+        network = random_network(3).with_rules([rule])
+        save_network(network, path)
+        assert load_network(path) == network
+
+
+def test_thresholds_of_version_1_are_those_of_the_confidence(path: Path) -> None:
+    description, tensors = NETWORK_FILE.read(path)
+    del description["rules"]
+    description["thresholds"] = [-7]
+    replace(NETWORK_FILE, version=1).write(path, description, tensors)
+    assert load_network(path).rules == (ExitRule(threshold=-7),)
+    description["thresholds"] = None
+    replace(NETWORK_FILE, version=1).write(path, description, tensors)
+    assert load_network(path).rules is None
 
 
 def test_a_loaded_network_computes_the_same(path: Path) -> None:
@@ -103,11 +124,11 @@ def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path).endswith("Is a directory")
 
 
-@pytest.mark.parametrize("version", ["2", "0", "1.5", ""])
+@pytest.mark.parametrize("version", ["3", "0", "1.5", ""])
 def test_other_versions_are_refused_before_anything_else(path: Path, version: str) -> None:
     metadata = {"format": "offramp-network", "version": version}
     save_file({"new": np.zeros(1, np.float32)}, path, metadata)
-    rule = "must have version 1 to 1, which this release reads"
+    rule = "must have version 1 to 2, which this release reads"
     assert refusal(path) == f"Network file {str(path)!r} {rule}, not {version!r}"
 
 
@@ -122,8 +143,12 @@ def rewritten(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], Non
     [
         (lambda d, t: d.pop("segments"), "no 'segments'"),
         (lambda d, t: d.update(segments=7), "Segments must be a list, not int"),
-        (lambda d, t: d.update(thresholds=[1, 2]), "Thresholds must be one for each of 1 early"),
-        (lambda d, t: d.update(thresholds=3), "'int' object is not iterable"),
+        (lambda d, t: d.update(rules=d["rules"] * 2), "Thresholds must be one for each of 1 early"),
+        (lambda d, t: d.update(rules=3), "'int' object is not iterable"),
+        (lambda d, t: d.update(rules=[3]), "Rule must have a criterion and a threshold, not 3"),
+        (lambda d, t: d["rules"][0].pop("threshold"), "Rule must have a criterion and a threshold"),
+        (lambda d, t: d["rules"][0].update(gain=1), "Rule must have criterion, offset, threshold"),
+        (lambda d, t: d["rules"][0].update(threshold=0.5), "Threshold must be an integer, not 0.5"),
         (lambda d, t: d.update(class_names=None), "'NoneType' object is not iterable"),
         (lambda d, t: t.pop("conv.bias"), "Parameters of conv must be weight, bias, multiplier, "),
         (lambda d, t: t.update({"conv.gain": t["conv.bias"]}), "Tensor must be one of weight, "),

@@ -64,7 +64,7 @@ def test_metadata_says_what_logits_mean(tmp_path) -> None:
     network = load_network("zoo:digits")
     save_onnx(network, tmp_path / "digits.onnx")
     properties = {x.key: x.value for x in onnx.load(tmp_path / "digits.onnx").metadata_props}
-    assert json.loads(properties["thresholds"]) == list(network.thresholds)
+    assert json.loads(properties["rules"]) == [rule.describe() for rule in network.rules]
     assert int(properties["fraction_bits"]) == network.fraction_bits
     assert json.loads(properties["class_names"]) == list(network.class_names)
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from offramp.golden.decision import log_odds_score
+from offramp.golden.spec.rules import ExitRule
 from offramp.host.devices import GoldenDevice, open_device
-from offramp.host.pipeline import run, set_thresholds, unit_config
+from offramp.host.pipeline import run, set_rules, unit_config
 from offramp.host.workflow import load_splits
 
 
@@ -15,7 +16,7 @@ def images():
 @pytest.fixture
 def device(network):
     golden = GoldenDevice(unit_config(network))
-    set_thresholds(network, golden)
+    set_rules(network, golden)
     return golden
 
 
@@ -51,7 +52,7 @@ def test_results_do_not_depend_on_the_batch_size(network, device, images, batch_
 
 def test_emulated_rtl_and_golden_model_give_the_same_results(network, device, images):
     with open_device("emulator", unit_config(network)) as emulator:
-        set_thresholds(network, emulator)
+        set_rules(network, emulator)
         by_rtl = run(network, emulator, images)
     by_golden = run(network, device, images)
     for field in ("label", "exit_index", "score", "macs"):
@@ -62,12 +63,12 @@ def test_only_undecided_images_go_on(network, device, images):
     seen = []
 
     class Watching(GoldenDevice):
-        def decide(self, logits, exit_index=0):
+        def decide(self, logits, exit_index=0, *, tag=None):
             seen.append(len(logits))
-            return super().decide(logits, exit_index)
+            return super().decide(logits, exit_index, tag=tag)
 
     watching = Watching(unit_config(network))
-    set_thresholds(network, watching)
+    set_rules(network, watching)
     results = run(network, watching, images, batch_size=len(images))
     left = np.bincount(results.exit_index, minlength=network.n_exits)
     assert seen == [len(images) - int(left[:index].sum()) for index in range(len(seen))]
@@ -75,7 +76,7 @@ def test_only_undecided_images_go_on(network, device, images):
 
 
 def test_an_exit_that_takes_all_ends_the_run_there(network, device, images):
-    device.set_threshold(0, device.config.threshold_low)
+    device.set_rule(0, ExitRule(threshold=device.config.threshold_low))
     results = run(network, device, images)
     assert not results.exit_index.any()
     assert results.mean_macs() == network.macs_at_exit[0]
@@ -100,11 +101,28 @@ def test_batch_size_must_be_positive(network, device, images):
 
 def test_uncalibrated_network_sets_no_thresholds(network, device):
     with pytest.raises(ValueError, match="Network must be calibrated, not 'digits'"):
-        set_thresholds(network.with_thresholds(None), device)
+        set_rules(network.with_thresholds(None), device)
 
 
 def test_golden_device_refuses_an_exit_that_it_has_not(device):
     with pytest.raises(ValueError, match=r"Exit index must be in 0\.\.2, not 3"):
-        device.set_threshold(3, 0)
-    with pytest.raises(ValueError, match=r"Threshold must be in -255\.\.255, not 256"):
-        device.set_threshold(0, 256)
+        device.set_rule(3, ExitRule(threshold=0))
+    with pytest.raises(
+        ValueError, match=r"Threshold of confidence must be in -255\.\.255, not 256"
+    ):
+        device.set_rule(0, ExitRule(threshold=256))
+
+
+def test_rules_of_any_criterion_run_on_the_emulated_rtl(network, images):
+    gate = ExitRule(criterion="gate", threshold=60, weights={"margin": 2}, offset=-3)
+    network = network.with_rules([gate, ExitRule(criterion="patience", threshold=1)])
+    config = unit_config(network)
+    golden = GoldenDevice(config)
+    set_rules(network, golden)
+    by_golden = run(network, golden, images)
+    with open_device("emulator", config) as emulator:
+        set_rules(network, emulator)
+        by_rtl = run(network, emulator, images)
+    for field in ("label", "exit_index", "score", "macs"):
+        assert np.array_equal(getattr(by_rtl, field), getattr(by_golden, field))
+    assert len(set(by_golden.exit_index.tolist())) == 3

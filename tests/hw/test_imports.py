@@ -18,7 +18,15 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "hw": ({"hw", "golden.spec"}, {"amaranth"}),
     "fpga": ({"fpga", "hw", "golden.spec"}, {"amaranth"}),
     "rtl_sim": (
-        {"rtl_sim", "hw", "golden.decision", "golden.bank", "golden.criteria", "golden.spec"},
+        {
+            "rtl_sim",
+            "hw",
+            "golden.decision",
+            "golden.bank",
+            "golden.criteria",
+            "golden.spec",
+            "golden.unit_model",
+        },
         {"amaranth", "cocotb", "cocotb_tools", "cocotbext", "numpy", "platformdirs", "z3"},
     ),
     # what hw delivers and the emulator's interface, not what is inside
