@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .folding import PIXEL_MAX
+from .folded import PIXEL_MAX
 
 EPSILON_DIFFERENCE = 1e-3 - 1e-5
 """Keras adds 1e-3 to the variance of a batch norm, torch 1e-5."""

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import Dataset
-from .folding import PIXEL_MAX, FoldedNetwork, fold
+from .folded import PIXEL_MAX, FoldedNetwork
+from .folding import fold
 from .models import MultiExitNetwork
 from .network import FRACTION_BITS_MAX, FRACTION_BITS_MIN, IntegerNetwork
 from .parameters import LayerParameters

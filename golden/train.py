@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from .data import Dataset
-from .folding import PIXEL_MAX
+from .folded import PIXEL_MAX
 from .models import MultiExitNetwork, build_model
 from .spec.checks import require_int
 

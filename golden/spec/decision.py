@@ -33,6 +33,8 @@ LANES = (1, 2, 4, 8)
 OCTAVES_MAX = 64
 """Most octaves a logit may span: the accumulator has a bit for each."""
 
+EXITS_MAX = 16
+"""Most exits with a threshold of their own."""
 
 PIPELINE_REGISTERS = ("input", "operand", "threshold", "mantissa", "addend", "decision")
 """Where the unit can have pipeline registers, in the order in which a logit meets them."""
@@ -87,7 +89,7 @@ class DecisionConfig:
         require_int("Logit width", self.logit_width, 4, 16)
         require_int("Fraction bits", self.fraction_bits, 2, 6)
         require_int("Mantissa bits", self.mantissa_bits, 4, 10)
-        require_int("Number of exits", self.n_exits, 1, 16)
+        require_int("Number of exits", self.n_exits, 1, EXITS_MAX)
         require_int("Tag width", self.tag_width, 0, 32)
         self._check_criteria()
         self._check_lanes()
@@ -133,7 +135,7 @@ class DecisionConfig:
                 f"not {', '.join(ordered)}"
             )
         if Criterion.PATIENCE in ordered:
-            require_int("Number of exits with patience", self.n_exits, 2, 16)
+            require_int("Number of exits with patience", self.n_exits, 2, EXITS_MAX)
         if Criterion.PATIENCE in ordered and self.tag_width > PATIENCE_TAG_WIDTH_MAX:
             raise ValueError(
                 f"Tag width with patience must be in 1..{PATIENCE_TAG_WIDTH_MAX}, "

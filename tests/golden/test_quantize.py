@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from offramp.golden.data import Dataset, Splits
-from offramp.golden.folding import FoldedNetwork, fold
+from offramp.golden.folded import FoldedNetwork
+from offramp.golden.folding import fold
 from offramp.golden.models import MultiExitNetwork
 from offramp.golden.network import IntegerNetwork
 from offramp.golden.quantize import logit_offset, quantize
