@@ -1,12 +1,20 @@
 """The accelerator engine: the shape of its MAC array and the size of its memories."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .checks import require_choice, require_int
 from .decision import DecisionConfig
 
 ACCUMULATOR_WIDTH = 26
 """Bits of a signed accumulator, bias included; the compiler proves that they suffice."""
+
+# Both are estimates until the engine is there to be measured.
+OPERATION_OVERHEAD = 45
+"""Cycles of an operation besides those of its tiles: descriptor, pipeline, the last drain."""
+
+DECISION_OVERHEAD = 12
+"""Cycles from the last logit to the next operation or image, besides the operation's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +123,6 @@ ENGINES: dict[str, EngineConfig] = {
 """Named engines, by their multiply-accumulates in a cycle."""
 
 
-def engine_config(name: str, **changes: int) -> EngineConfig:
+def engine_config(name: str, **changes: Any) -> EngineConfig:
     """Return a named engine with some parameters changed; ValueError if there is none."""
     return replace(ENGINES[require_choice("Engine", name, ENGINES)], **changes)

@@ -45,6 +45,9 @@ operation is not `final`.
 
 Tiles follow each other at intervals of ``max(cycles of the tile, tile_spacing)``: the drain takes
 that long.
+
+What an operation writes lies apart from what it reads, but that `residual_base` may be `out_base`:
+each byte of the operand is read before it is written.
 """
 
 from dataclasses import dataclass, fields
@@ -200,6 +203,14 @@ class Operation:
         return (
             self.groups * self.out_rows * self.out_columns * self.window_rows * self.window_columns
         )
+
+
+def tile_spacing(drain_steps: int, *, residual: bool) -> int:
+    """Return the least legal `tile_spacing`.
+
+    A residual operand is read through the port that also writes, in every other cycle.
+    """
+    return 2 * drain_steps + 1 if residual else drain_steps
 
 
 def flags_of(word: int) -> tuple[str, ...]:

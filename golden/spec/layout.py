@@ -1,0 +1,58 @@
+"""Where the tensors of a program lie, and which layers each of its operations computes."""
+
+from dataclasses import dataclass
+
+from .layers import Shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorLayout:
+    """Place of a tensor in the activation memory.
+
+    Element (row, column, channel) is the byte at ``base + (row * width + column) * pixel_step +
+    channel * channel_step``.
+
+    Attributes
+    ----------
+    name : str
+        Layer whose output it is.
+    shape : Shape
+    signed : bool
+        Whether the bytes are int8, not uint8.
+    base : int
+    pixel_step, channel_step : int
+        In bytes.
+    """
+
+    name: str
+    shape: Shape
+    signed: bool
+    base: int
+    pixel_step: int
+    channel_step: int = 1
+
+    @property
+    def size(self) -> int:
+        """Bytes up to the end of the last pixel, padding channels included."""
+        return self.shape[0] * self.shape[1] * self.pixel_step
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationNote:
+    """What an operation is for.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Layers that it computes, none if it only copies.
+    reads : tuple of TensorLayout
+        Source, and the residual operand if there is one.
+    writes : TensorLayout
+    macs : int
+        Multiply-accumulates of the layers.
+    """
+
+    layers: tuple[str, ...]
+    reads: tuple[TensorLayout, ...]
+    writes: TensorLayout
+    macs: int

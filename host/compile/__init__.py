@@ -1,0 +1,15 @@
+"""The compiler: from an integer network to the program of an engine."""
+
+from .compiler import Compilation, compile_network, fitting_engine
+from .cycles import CyclePrediction, operation_cycles, predict_cycles
+from .errors import CompileError
+
+__all__ = [
+    "Compilation",
+    "CompileError",
+    "CyclePrediction",
+    "compile_network",
+    "fitting_engine",
+    "operation_cycles",
+    "predict_cycles",
+]

@@ -1,0 +1,176 @@
+"""From a network to a program: steps, memory map, operations, checks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from ...golden.network import IntegerNetwork
+from ...golden.spec.engine import EngineConfig
+from ...golden.spec.layout import OperationNote, TensorLayout
+from ...golden.spec.operation import WORDS, Operation
+from ...golden.spec.program import Program
+from .checks import MemoryUse, check_memories, check_network
+from .errors import CompileError
+from .graph import IMAGE, Step, steps_of
+from .loops import Fields
+from .lower import lower, written_layout
+from .memory import Store, map_activations
+
+LARGEST: dict[str, Any] = {
+    "activation_bytes": 1 << 19,
+    "weight_lines": 1 << 19,
+    "channel_lines": 1 << 12,
+    "program_words": 1 << 12,
+}
+"""Largest memories that `EngineConfig` takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compilation:
+    """A program, and what it is made of.
+
+    Attributes
+    ----------
+    name : str
+        Of the network.
+    program : Program
+    notes : tuple of OperationNote
+        One for each operation.
+    uses : tuple of MemoryUse
+        One for each of the four memories.
+    """
+
+    name: str
+    program: Program
+    notes: tuple[OperationNote, ...]
+    uses: tuple[MemoryUse, ...]
+
+
+def compile_network(
+    network: IntegerNetwork,
+    config: EngineConfig,
+    *,
+    fuse: bool = True,
+    branches: bool = True,
+    keep: bool = False,
+) -> Compilation:
+    """Return the program of a network on an engine.
+
+    Parameters
+    ----------
+    network : IntegerNetwork
+        Calibrated, unless `branches` is false.
+    config : EngineConfig
+    fuse : bool
+        Compute additions and pools together with the layer before; False writes every layer's
+        output to memory.
+    branches : bool
+        Have the early exits.
+    keep : bool
+        Let every tensor stay in memory until the image is done.
+
+    Raises
+    ------
+    CompileError
+        The engine cannot run the network; the message says where and by how much.
+    """
+    check_network(network, config, branches=branches)
+    steps = steps_of(network.topology, fuse=fuse, branches=branches)
+    tensors = {step.name: written_layout(step, config) for step in steps}
+    height, width, n_channels = network.input_shape
+    tensors[IMAGE] = TensorLayout(
+        name=IMAGE,
+        shape=network.input_shape,
+        signed=False,
+        base=0,
+        pixel_step=n_channels,
+    )
+    sizes = {name: tensor.size for name, tensor in tensors.items()}
+    places = map_activations(steps, sizes, 2 * config.in_lanes, keep=keep)
+    tensors = {name: replace(t, base=places.bases[name]) for name, t in tensors.items()}
+    lowered = [lower(step, network.parameters, tensors, config) for step in steps]
+    weights, channels = Store(), Store()
+    weight_bases = [weights.add(block.weights.tobytes()) // config.line_bytes for block in lowered]
+    channel_bases = [
+        channels.add(block.channels.tobytes()) // block.channels[0].nbytes for block in lowered
+    ]
+    uses = (
+        MemoryUse(memory="activation_bytes", needed=places.peak, needed_by=places.alive),
+        _filled(
+            "weight_lines",
+            [base + len(block.weights) for base, block in zip(weight_bases, lowered, strict=True)],
+        ),
+        _filled(
+            "channel_lines",
+            [
+                base + len(block.channels)
+                for base, block in zip(channel_bases, lowered, strict=True)
+            ],
+        ),
+        _filled("program_words", [len(WORDS) * (index + 1) for index in range(len(steps))]),
+    )
+    check_memories(network.name, [step.place for step in steps], uses, config)
+    operations = tuple(
+        _operation(
+            step,
+            block.fields
+            | {
+                "weight_base": weight_base,
+                "channel_base": channel_base,
+                "final": step.exit_index == network.n_exits - 1,
+            },
+        )
+        for step, block, weight_base, channel_base in zip(
+            steps, lowered, weight_bases, channel_bases, strict=True
+        )
+    )
+    # without branches nothing asks for the early ones
+    early = network.thresholds or (config.decision.threshold_high,) * (network.n_exits - 1)
+    program = Program(
+        config=config,
+        operations=operations,
+        channels=tuple(np.frombuffer(bytes(channels.content), np.uint32).tolist()),
+        weights=bytes(weights.content),
+        image_base=places.bases[IMAGE],
+        image_stride=places.image_stride,
+        image_words=-(-height * width * n_channels // 4),
+        n_classes=network.n_classes,
+        thresholds=(*early, config.decision.threshold_low),
+    )
+    notes = tuple(
+        OperationNote(
+            layers=tuple(layer.name for layer in step.layers),
+            reads=tuple(tensors[name] for name in step.reads),
+            writes=tensors[step.name],
+            macs=sum(layer.macs for layer in step.layers),
+        )
+        for step in steps
+    )
+    return Compilation(name=network.name, program=program, notes=notes, uses=uses)
+
+
+def fitting_engine(
+    network: IntegerNetwork, config: EngineConfig, *, fuse: bool = True, keep: bool = False
+) -> EngineConfig:
+    """Return `config` with its memories enlarged to what a network needs."""
+    largest = replace(config, **LARGEST)
+    uses = compile_network(network, largest, fuse=fuse, keep=keep).uses
+    sizes: dict[str, Any] = {
+        use.memory: max(use.needed, getattr(config, use.memory)) for use in uses
+    }
+    return replace(config, **sizes)
+
+
+def _filled(memory: str, ends: Sequence[int]) -> MemoryUse:
+    """Return the use of a memory that is filled step by step up to `ends`."""
+    return MemoryUse(memory=memory, needed=max(ends), needed_by=tuple(accumulate(ends, max)))
+
+
+def _operation(step: Step, fields: Fields) -> Operation:
+    try:
+        return Operation(**fields)
+    except ValueError as error:
+        raise CompileError(f"{error} (in {step.place})") from error

@@ -1,0 +1,84 @@
+"""Which output channel each lane of the array has, group by group."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...golden.spec.engine import EngineConfig
+
+IDLE = -1
+"""Channel of a lane that has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lanes:
+    """Channels in groups.
+
+    Groups are equally large but for the last, so that the longest drain is as short as it can be.
+
+    Attributes
+    ----------
+    channels : int64 [groups, out_lanes]
+        Channel of each lane, or `IDLE`.
+    steps, last_steps : int
+        Drain steps of a group and of the last one.
+    group_bytes : int
+        Output bytes from group to group.
+    """
+
+    channels: NDArray[np.int64]
+    steps: int
+    last_steps: int
+    group_bytes: int
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return len(self.channels)
+
+    @property
+    def total_steps(self) -> int:
+        """Drain steps of a pixel, all groups together."""
+        return (self.groups - 1) * self.steps + self.last_steps
+
+
+def channel_lanes(n_channels: int, config: EngineConfig, unit: int | None = None) -> Lanes:
+    """Return the lanes of channels that lie side by side.
+
+    Parameters
+    ----------
+    n_channels : int
+    config : EngineConfig
+    unit : int, optional
+        Groups are multiples of this, itself a multiple of the requantizers.
+    """
+    unit = config.requantizers if unit is None else unit
+    units = _ceil(n_channels, unit)
+    groups = _ceil(units, config.out_lanes // unit)
+    size = _ceil(units, groups) * unit
+    channels = np.full((groups, config.out_lanes), IDLE, np.int64)
+    for group in range(groups):
+        part = np.arange(group * size, min((group + 1) * size, n_channels))
+        channels[group, : len(part)] = part
+    last = _ceil(n_channels - (groups - 1) * size, config.requantizers)
+    steps = size // config.requantizers if groups > 1 else last
+    return Lanes(channels=channels, steps=steps, last_steps=last, group_bytes=size)
+
+
+def logit_lanes(n_classes: int, config: EngineConfig) -> Lanes:
+    """Return the lanes of logits: one for each drain step, its first."""
+    groups = _ceil(n_classes, config.tile_steps)
+    steps = _ceil(n_classes, groups)
+    channels = np.full((groups, config.out_lanes), IDLE, np.int64)
+    for group in range(groups):
+        part = np.arange(group * steps, min((group + 1) * steps, n_classes))
+        channels[group, : len(part) * config.requantizers : config.requantizers] = part
+    last = n_classes - (groups - 1) * steps
+    return Lanes(
+        channels=channels, steps=steps, last_steps=last, group_bytes=steps * config.requantizers
+    )
+
+
+def _ceil(a: int, b: int) -> int:
+    return -(-a // b)

@@ -1,0 +1,207 @@
+"""One step as the fields of an operation, with its weights and channels, but where they lie."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import lcm
+
+import numpy as np
+
+from ...golden.parameters import LayerParameters
+from ...golden.spec.engine import EngineConfig
+from ...golden.spec.layers import AveragePool, Convolution, FullyConnected
+from ...golden.spec.layout import TensorLayout
+from ...golden.spec.operation import NARROW, tile_spacing
+from .graph import IMAGE, Step
+from .lanes import Lanes, channel_lanes, logit_lanes
+from .loops import Fields, run_loops, sliding_loops
+from .parameters import Bytes, Words, channel_lines, identity_lines, weight_lines
+
+Array = tuple[Fields, Bytes, Lanes]
+"""What the array does: loops, lines of weights, channels of lanes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lowered:
+    """An operation without the places of its weights and channels.
+
+    Attributes
+    ----------
+    fields : dict
+        Of `Operation`, but `weight_base` and `channel_base`.
+    weights : int8 [lines, out_lanes, in_lanes]
+    channels : uint32 [lines, requantizers, words]
+    """
+
+    fields: Fields
+    weights: Bytes
+    channels: Words
+
+
+def written_layout(step: Step, config: EngineConfig) -> TensorLayout:
+    """Return the layout of what a step writes, at address 0.
+
+    A pixel takes a multiple of `requantizers` bytes, as that many are written at once.
+    """
+    layer = step.layers[-1] if step.layers else None
+    shape = step.shape if layer is None else layer.out_shape
+    logits = step.exit_index is not None
+    pixel_steps = shape[2] if logits else -(-shape[2] // config.requantizers)
+    return TensorLayout(
+        name=step.name,
+        shape=shape,
+        signed=step.signed if layer is None else layer.out_format.signed,
+        base=0,
+        pixel_step=pixel_steps * config.requantizers,
+        channel_step=config.requantizers if logits else 1,
+    )
+
+
+def lower(
+    step: Step,
+    parameters: Mapping[str, LayerParameters],
+    tensors: Mapping[str, TensorLayout],
+    config: EngineConfig,
+) -> Lowered:
+    """Return the operation of a step.
+
+    Parameters
+    ----------
+    step : Step
+    parameters : mapping of str to LayerParameters
+        By layer.
+    tensors : mapping of str to TensorLayout
+        Where all tensors lie.
+    config : EngineConfig
+    """
+    source = tensors[step.source]
+    if isinstance(step.main, Convolution):
+        loops, weights, lanes = _convolution(step, step.main, parameters, source, config)
+    elif isinstance(step.main, FullyConnected):
+        loops, weights, lanes = _fully_connected(step, step.main, parameters, source, config)
+    else:
+        loops, weights, lanes = _pixels(step, source, config)
+    return Lowered(
+        fields={
+            "source_base": source.base,
+            "source_signed": source.signed,
+            "image": step.source == IMAGE,
+            **loops,
+            **_drain(step, lanes, tensors),
+        },
+        weights=weights,
+        channels=channel_lines(step, parameters, lanes, config),
+    )
+
+
+def _convolution(
+    step: Step,
+    layer: Convolution,
+    parameters: Mapping[str, LayerParameters],
+    source: TensorLayout,
+    config: EngineConfig,
+) -> Array:
+    """Each kernel row is one run over its pixels, or one run a pixel over a group's channels."""
+    weight = parameters[layer.name].weight
+    assert weight is not None
+    rows, columns = layer.kernel
+    group_in, group_out = weight.shape[3], layer.out_channels // layer.groups
+    loops = sliding_loops(source, layer, step.pool, layer.padding)
+
+    dense_steps = -(-columns * source.pixel_step // config.in_lanes)
+    unit = lcm(group_out, config.requantizers)
+    if layer.groups > 1 and unit <= config.out_lanes:
+        lanes = channel_lanes(layer.out_channels, config, unit)
+        range_bytes = lanes.group_bytes // group_out * group_in
+        range_steps = -(-range_bytes // config.in_lanes)
+        if columns * range_steps < dense_steps:
+            # groups of lanes begin with a group of the layer: what they read is a range
+            taps = _taps(layer, weight, range_bytes, lanes.group_bytes)
+            loops |= {
+                "kernel_columns": columns,
+                "run_steps": range_steps,
+                "row_weight_lines": columns * range_steps,
+                "group_source_step": range_bytes,
+            }
+            taps = taps.reshape(layer.out_channels, rows * columns, range_bytes)
+            return loops, weight_lines(taps, lanes.channels, config), lanes
+
+    lanes = channel_lanes(layer.out_channels, config)
+    taps = _taps(layer, weight, source.pixel_step, layer.out_channels)
+    taps = taps.reshape(layer.out_channels, rows, columns * source.pixel_step)
+    loops |= {"kernel_column_step": 0, "run_steps": dense_steps, "row_weight_lines": dense_steps}
+    return loops, weight_lines(taps, lanes.channels, config), lanes
+
+
+def _taps(layer: Convolution, weight: Bytes, range_bytes: int, lane_group: int) -> Bytes:
+    """Return int8 [out, kernel height, kernel width, bytes of a pixel that are read].
+
+    Those are `range_bytes`, the next ones for each `lane_group` output channels.
+    """
+    group_in, group_out = weight.shape[3], layer.out_channels // layer.groups
+    taps = np.zeros((*weight.shape[:3], range_bytes), np.int8)
+    for channel in range(layer.out_channels):
+        start = channel // group_out * group_in - channel // lane_group * range_bytes
+        taps[channel, :, :, start : start + group_in] = weight[channel]
+    return taps
+
+
+def _fully_connected(
+    step: Step,
+    layer: FullyConnected,
+    parameters: Mapping[str, LayerParameters],
+    source: TensorLayout,
+    config: EngineConfig,
+) -> Array:
+    """One run over the whole tensor, its padding channels with weights of 0."""
+    weight = parameters[layer.name].weight
+    assert weight is not None
+    height, width, n_channels = source.shape
+    loops = run_loops(source.size, config.in_lanes, 1 << NARROW)
+    runs, run_bytes = loops["kernel_columns"], loops["run_steps"] * config.in_lanes
+    spread = np.zeros((layer.out_features, height, width, source.pixel_step), np.int8)
+    spread[..., :n_channels] = weight.reshape(-1, height, width, n_channels)
+    taps = np.zeros((layer.out_features, runs * run_bytes), np.int8)
+    taps[:, : source.size] = spread.reshape(layer.out_features, -1)
+    logits = step.exit_index is not None
+    lanes = (logit_lanes if logits else channel_lanes)(layer.out_features, config)
+    taps = taps.reshape(layer.out_features, runs, run_bytes)
+    return loops, weight_lines(taps, lanes.channels, config), lanes
+
+
+def _pixels(step: Step, source: TensorLayout, config: EngineConfig) -> Array:
+    """Pools, additions and copies: each lane takes a channel of a pixel as it is."""
+    lanes = channel_lanes(source.shape[2], config)
+    loops = {
+        **sliding_loops(source, step.main, step.pool),  # type: ignore[arg-type]
+        "kernel_columns": step.main.kernel[1] if isinstance(step.main, AveragePool) else 1,
+        "run_steps": -(-lanes.group_bytes // config.in_lanes),
+        "group_source_step": lanes.group_bytes,
+        "weight_rewind": True,
+    }
+    return loops, identity_lines(lanes.group_bytes, config), lanes
+
+
+def _drain(step: Step, lanes: Lanes, tensors: Mapping[str, TensorLayout]) -> Fields:
+    target = tensors[step.name]
+    residual = None if step.residual is None else tensors[step.residual]
+    fields: Fields = {
+        "groups": lanes.groups,
+        "drain_steps": lanes.steps,
+        "last_group_steps": lanes.last_steps,
+        "tile_spacing": tile_spacing(lanes.steps, residual=residual is not None),
+        "out_base": target.base,
+        "out_pixel_step": target.pixel_step,
+        "out_group_step": lanes.group_bytes,
+        "out_signed": step.signed if step.main is None else step.main.out_format.signed,
+        "pool": step.pool is not None,
+        "logits": step.exit_index is not None,
+        "exit_index": (step.exit_index or 0) + 1,
+    }
+    if residual is not None:
+        fields |= {
+            "residual": True,
+            "residual_base": residual.base,
+            "other_signed": residual.signed,
+            "sum_signed": target.signed,
+        }
+    return fields
