@@ -113,14 +113,17 @@ class EngineConfig:
 
 
 ENGINES: dict[str, EngineConfig] = {
-    "16": EngineConfig(),
-    "32": EngineConfig(out_lanes=8, weight_lines=2048, activation_bytes=32768),
-    "64": EngineConfig(out_lanes=16, requantizers=2, weight_lines=2048, activation_bytes=49152),
+    "16": EngineConfig(activation_bytes=8192),
+    "32": EngineConfig(out_lanes=8, activation_bytes=40960, weight_lines=4096, channel_lines=1024),
+    "64": EngineConfig(out_lanes=16, requantizers=2, activation_bytes=40960, weight_lines=2048),
     "128": EngineConfig(
-        in_lanes=8, out_lanes=16, requantizers=2, weight_lines=1024, activation_bytes=49152
+        in_lanes=8, out_lanes=16, requantizers=2, activation_bytes=40960, weight_lines=1024
     ),
 }
-"""Named engines, by their multiply-accumulates in a cycle."""
+"""Named engines, by their multiply-accumulates in a cycle.
+
+The memories of "16" hold B-LeNet, the others also ResNet-8 with two exits.
+"""
 
 
 def engine_config(name: str, **changes: Any) -> EngineConfig:

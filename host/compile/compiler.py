@@ -14,7 +14,7 @@ from ...golden.spec.operation import WORDS, Operation
 from ...golden.spec.program import Program
 from .checks import MemoryUse, check_memories, check_network
 from .errors import CompileError
-from .graph import IMAGE, Step, steps_of
+from .graph import IMAGE, Step, split_logits, steps_of
 from .loops import Fields
 from .lower import lower, written_layout
 from .memory import Store, map_activations
@@ -78,7 +78,7 @@ def compile_network(
         The engine cannot run the network; the message says where and by how much.
     """
     check_network(network, config, branches=branches)
-    steps = steps_of(network.topology, fuse=fuse, branches=branches)
+    steps = split_logits(steps_of(network.topology, fuse=fuse, branches=branches), config)
     tensors = {step.name: written_layout(step, config) for step in steps}
     height, width, n_channels = network.input_shape
     tensors[IMAGE] = TensorLayout(

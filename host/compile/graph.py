@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ...golden.spec.engine import OPERATION_OVERHEAD, EngineConfig
 from ...golden.spec.layers import (
     CHAIN_INPUT,
     Convolution,
@@ -18,8 +19,8 @@ from ...golden.spec.topology import Topology
 IMAGE = CHAIN_INPUT
 """Name of the tensor that the image is; no layer has it."""
 
-IMAGE_COPY = "input.copy"
-"""Name of the image where it is copied to be a residual operand; no layer of the zoo has it."""
+COPY = " copy"
+"""Follows the name of a tensor in that of its copy; no layer's name has a space."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class Step:
     @property
     def name(self) -> str:
         """Name of the tensor that the step writes."""
-        return self.layers[-1].name if self.layers else IMAGE_COPY
+        return self.layers[-1].name if self.layers else self.source + COPY
 
     @property
     def place(self) -> str:
@@ -95,6 +96,35 @@ def steps_of(topology: Topology, *, fuse: bool = True, branches: bool = True) ->
         _fuse(steps)
     _copy_image(steps)
     return _in_order(steps)
+
+
+def split_logits(steps: Sequence[Step], config: EngineConfig) -> list[Step]:
+    """Return the steps with classifiers in two where that is faster.
+
+    With several requantizers only some lanes can have logits. A classifier that would need more
+    groups for that uses all lanes instead, and its result is then copied to the decision unit.
+    """
+    split = []
+    for step in steps:
+        layer = step.main
+        if step.exit_index is None or not isinstance(layer, FullyConnected):
+            split.append(step)
+            continue
+        run = -(-layer.in_features // config.in_lanes)
+        saved = run * (
+            -(-layer.out_features // config.tile_steps) - -(-layer.out_features // config.out_lanes)
+        )
+        if saved > OPERATION_OVERHEAD + layer.out_features:
+            copy = Step(
+                source=layer.name,
+                shape=layer.out_shape,
+                signed=layer.out_format.signed,
+                exit_index=step.exit_index,
+            )
+            split += [replace(step, exit_index=None), copy]
+        else:
+            split.append(step)
+    return split
 
 
 def _single_steps(topology: Topology, *, branches: bool) -> Iterator[Step]:
@@ -182,11 +212,11 @@ def _copy_image(steps: dict[str, Step]) -> None:
     """
     for name, step in list(steps.items()):
         if step.residual == IMAGE and step.add is not None:
-            steps[name] = replace(step, residual=IMAGE_COPY)
             copy = Step(source=IMAGE, shape=step.add.in_shape, signed=False)
-            rest = {key: value for key, value in steps.items() if key != IMAGE_COPY}
+            steps[name] = replace(step, residual=copy.name)
+            rest = {key: value for key, value in steps.items() if key != copy.name}
             steps.clear()
-            steps.update({IMAGE_COPY: copy, **rest})
+            steps.update({copy.name: copy, **rest})
 
 
 def _in_order(steps: Mapping[str, Step]) -> list[Step]:

@@ -169,16 +169,19 @@ def _fully_connected(
 
 
 def _pixels(step: Step, source: TensorLayout, config: EngineConfig) -> Array:
-    """Pools, additions and copies: each lane takes a channel of a pixel as it is."""
-    lanes = channel_lanes(source.shape[2], config)
+    """Pools, additions and copies: a lane takes a channel of a pixel as it is."""
+    logits = step.exit_index is not None
+    lanes = (logit_lanes if logits else channel_lanes)(source.shape[2], config)
+    lane_step = config.requantizers if logits else 1
+    group_channels = lanes.group_bytes // lane_step
     loops = {
         **sliding_loops(source, step.main, step.pool),  # type: ignore[arg-type]
         "kernel_columns": step.main.kernel[1] if isinstance(step.main, AveragePool) else 1,
-        "run_steps": -(-lanes.group_bytes // config.in_lanes),
-        "group_source_step": lanes.group_bytes,
+        "run_steps": -(-group_channels // config.in_lanes),
+        "group_source_step": group_channels,
         "weight_rewind": True,
     }
-    return loops, identity_lines(lanes.group_bytes, config), lanes
+    return loops, identity_lines(group_channels, lane_step, config), lanes
 
 
 def _drain(step: Step, lanes: Lanes, tensors: Mapping[str, TensorLayout]) -> Fields:

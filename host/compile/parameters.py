@@ -40,11 +40,11 @@ def weight_lines(taps: Bytes, channels: NDArray[np.int64], config: EngineConfig)
     )
 
 
-def identity_lines(n_lanes: int, config: EngineConfig) -> Bytes:
-    """Return lines of weights that make each of the first lanes what was read."""
+def identity_lines(n_channels: int, lane_step: int, config: EngineConfig) -> Bytes:
+    """Return lines of weights that make every so many lanes what was read, byte by byte."""
     channels = np.full((1, config.out_lanes), IDLE, np.int64)
-    channels[0, :n_lanes] = np.arange(n_lanes)
-    return weight_lines(np.eye(n_lanes, dtype=np.int8)[:, None, :], channels, config)
+    channels[0, : n_channels * lane_step : lane_step] = np.arange(n_channels)
+    return weight_lines(np.eye(n_channels, dtype=np.int8)[:, None, :], channels, config)
 
 
 def channel_lines(
