@@ -79,12 +79,13 @@ class FoldedNetwork:
         outputs = {CHAIN_INPUT: x}
         for layer in layers:
             operands = [x if name is None else outputs[name] for name in layer.sources]
-            x = outputs[layer.name] = self._layer(layer, *operands)
+            x = outputs[layer.name] = self.apply(layer, *operands)
             if observer is not None:
                 observer(layer, x)
         return x
 
-    def _layer(self, layer: Layer, x: Tensor, *others: Tensor) -> Tensor:
+    def apply(self, layer: Layer, x: Tensor, *others: Tensor) -> Tensor:
+        """Return a layer's output float64 [n, C', H', W'] for its operands [n, C, H, W]."""
         if isinstance(layer, MaxPool):
             return F.max_pool2d(x, layer.kernel, layer.stride)
         if isinstance(layer, AveragePool):

@@ -64,7 +64,8 @@ class Affine:
 class Pool:
     """Take the mean or the maximum of each window; None is a window as large as the image.
 
-    ``flat`` leaves out height and width, which are 1 then.
+    ``flat`` leaves out height and width, which are 1 then; ``channels_last`` is the layout of what
+    it reads.
     """
 
     average: bool
@@ -74,6 +75,7 @@ class Pool:
     dilation: tuple[int, int] = (1, 1)
     ceil: bool = False
     flat: bool = False
+    channels_last: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

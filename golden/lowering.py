@@ -132,6 +132,8 @@ class _Reader:
     def leaf(self, index: int) -> Part:
         """Return the layer that makes the logits of an exit."""
         name, exit_name = self._graph.exits[index], self._graph.exit_names[index]
+        if name not in self._values:
+            raise UnsupportedModuleError(f"Logits of {exit_name} must depend on the image")
         part = self._values[name].part
         if part is None or part.relu or not part.become_fully_connected():
             kind = self._nodes[name].kind if name in self._nodes else "the image"
@@ -220,8 +222,10 @@ class _Reader:
         return replace(made, flat=True)
 
     def _pool(self, node: Node, operation: Pool, value: _Value) -> _Value:
-        if value.flat or value.channels_last:
-            raise node.refusal("before the Flatten" if value.flat else "a pool, channels first")
+        if value.flat:
+            raise node.refusal("before the Flatten")
+        if value.channels_last != operation.channels_last:
+            raise node.refusal("a pool over height and width")
         kernel = operation.kernel or value.shape[:2]
         stride = operation.stride
         padding = _sides(operation.padding, value.shape[:2], kernel, stride)
@@ -232,7 +236,7 @@ class _Reader:
             raise node.refusal("a pool without dilation")
         layer_type = AveragePool if operation.average else MaxPool
         made = self._add(node, layer_type, (value,), {"kernel": kernel, "stride": stride[0]})
-        return replace(made, flat=operation.flat)
+        return replace(made, flat=operation.flat, channels_last=value.channels_last)
 
     def _sum(self, node: Node, value: _Value, other: _Value) -> _Value:
         if (value.sizes, value.shape) != (other.sizes, other.shape):
