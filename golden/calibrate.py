@@ -73,9 +73,10 @@ class CalibrationConfig:
         Margin on the loss: the target must hold with this many standard errors of the paired
         difference to spare. The split is small, and of many thresholds the best looking ones were
         lucky: three images harmed and five helped are no gain.
-    tolerance : float
+    tolerance : float or None
         Thresholds that cost this share of a whole image's MACs more than the cheapest ones count
-        as equally good; of these the safest are taken.
+        as equally good; of these the safest are taken. None: one standard error of the cheapest
+        ones' mean MACs, the least difference in cost that the split can tell.
 
     Raises
     ------
@@ -87,7 +88,7 @@ class CalibrationConfig:
     threshold_low: int = -254
     threshold_high: int = 255
     standard_errors: float = 2.0
-    tolerance: float = 0.1
+    tolerance: float | None = 0.1
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_loss_points <= 100:
@@ -96,7 +97,7 @@ class CalibrationConfig:
         require_int("Lowest threshold", self.threshold_low, -(1 << 15), self.threshold_high)
         if not 0 <= self.standard_errors < math.inf:
             raise ValueError(f"Standard errors must not be negative, not {self.standard_errors!r}")
-        if not 0 <= self.tolerance <= 1:
+        if self.tolerance is not None and not 0 <= self.tolerance <= 1:
             raise ValueError(f"Tolerance must be in 0..1, not {self.tolerance!r}")
 
 
@@ -113,6 +114,9 @@ def calibrate_thresholds(
     Those that keep the accuracy target with its margin are legal; of these, those within the
     tolerance of the least mean MACs are equal; of these, the fewest harmed images win, then the
     highest smallest threshold (no exit is trusted less than need be), then the least MACs.
+
+    Source of the tolerance of one standard error: Breiman, Friedman, Olshen and Stone,
+    Classification and Regression Trees, 1984, section 3.4.3.
 
     Parameters
     ----------
@@ -148,8 +152,15 @@ def calibrate_thresholds(
             f"Accuracy loss must be attainable, not {config.max_loss_points} points: even the "
             f"highest thresholds lose {100 * mean.ravel()[-1]:.2f} points on {n} images"
         )
-    least = macs[legal].min()
-    near = legal & (macs <= least + config.tolerance * macs_at_exit[-1])
+    cheapest = np.unravel_index(np.where(legal, macs, np.inf).argmin(), macs.shape)
+    least = macs[cheapest]
+    if config.tolerance is None:
+        squares = [(m - least) ** 2 for m in macs_at_exit]
+        variance_of_macs = sum(q * s[cheapest] for q, s in zip(squares, shares, strict=True))
+        margin = math.sqrt(variance_of_macs / n)
+    else:
+        margin = config.tolerance * macs_at_exit[-1]
+    near = legal & (macs <= least + margin)
     # the lexicographic order of the rules, largest last
     points = np.argwhere(near)
     heights = [[values[i] for values, i in zip(candidates, point, strict=True)] for point in points]

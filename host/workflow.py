@@ -170,7 +170,7 @@ def calibrate_network(
     splits: Splits,
     max_loss_points: float,
     *,
-    tolerance: float = 0.1,
+    tolerance: float | None = 0.1,
     standard_errors: float = 2.0,
 ) -> tuple[IntegerNetwork, ExitFigures]:
     """Return the network with thresholds for an accuracy target, and their figures.

@@ -16,17 +16,20 @@ from ..golden.train import float_logits, load_model
 from .pipeline import unit_config
 from .workflow import calibrate_network, quantize_model, scores_and_predictions
 
+SELECTION = "all choices on train and calibration splits; test split read for these metrics alone"
+
 
 def make_entry(
-    recipe: Recipe, run: Path, splits: Splits, folder: Path
+    recipe: Recipe, run: str | Path, splits: Splits, folder: Path
 ) -> tuple[Path, dict[str, Any]]:
     """Quantize, calibrate and measure a finished training; write network and checkpoint.
 
     Parameters
     ----------
     recipe : Recipe
-    run : path
-        Checkpoint of the training; the one that is written leaves out the optimizer.
+    run : str or path
+        Checkpoint of the training, or ``zoo:<name>``; the one that is written leaves out the
+        optimizer.
     splits : Splits
         Of the recipe's data.
     folder : path
@@ -55,6 +58,7 @@ def make_entry(
     metrics = {"accuracy_float": accuracies, **metrics}
     origin = {
         "command": f"offramp zoo build {recipe.name} --data-dir DATA -o FOLDER",
+        "selection": SELECTION,
         "metrics": metrics,
     }
     path = folder / f"{recipe.name}.safetensors"

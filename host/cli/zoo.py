@@ -66,8 +66,11 @@ def list_networks(as_json: bool) -> None:
 @click.argument("name", type=click.Choice([recipe.name for recipe in RECIPES]))
 @data_dir_option
 @click.option("-o", "--output", required=True, help="Folder for network and checkpoint.")
+@click.option(
+    "--trained", is_flag=True, help="Take the float weights of the zoo instead of training anew."
+)
 @json_option
-def build(name: str, data_dir: Path | None, output: str, as_json: bool) -> None:
+def build(name: str, data_dir: Path | None, output: str, trained: bool, as_json: bool) -> None:
     r"""Train, quantize, calibrate and measure a network of the zoo anew.
 
     \b
@@ -76,16 +79,17 @@ def build(name: str, data_dir: Path | None, output: str, as_json: bool) -> None:
     folder = output_folder(output)
     recipe = recipe_of(name=name)
     splits = load_splits(recipe.data, data_dir, 0)
-    run = folder / f"{name}.run"
+    run = f"{PREFIX}{name}" if trained else str(folder / f"{name}.run")
     epochs = recipe.training.epochs
-    with progress_bar("Training", epochs, quiet=as_json) as bar:
-        train_network(
-            splits,
-            run,
-            recipe=recipe,
-            data_dir=data_dir,
-            progress=lambda epoch: show_epoch(bar, epoch),
-        )
+    if not trained:
+        with progress_bar("Training", epochs, quiet=as_json) as bar:
+            train_network(
+                splits,
+                Path(run),
+                recipe=recipe,
+                data_dir=data_dir,
+                progress=lambda epoch: show_epoch(bar, epoch),
+            )
     if not as_json:
         messages.print("Quantizing, calibrating, measuring")
     path, metrics = make_entry(recipe, run, splits, folder)

@@ -110,6 +110,23 @@ def test_among_near_equals_the_safest_is_taken() -> None:
     assert calibrate_thresholds(PLAIN, scores, predictions, labels, (1, 100)).thresholds == (10,)
 
 
+def test_costs_within_a_standard_error_of_the_least_are_equal() -> None:
+    # the cheapest legal one, 10, sends 96 of 100 to exit 0: standard error of its cost 1.94 MACs;
+    # 20 and 30 cost 0.99 and 2.97 more, and each leaves out one harmed image more
+    scores = np.array([[score] for score in [10, 20, 20, *[30] * 93, *[-50] * 4]])
+    predictions = np.array([[1, 0]] * 2 + [[0, 0]] * 94 + [[1, 0]] * 4)
+    labels = np.zeros(100, np.int64)
+    config = CalibrationConfig(max_loss_points=2, standard_errors=0, tolerance=None)
+    found = calibrate_thresholds(config, scores, predictions, labels, (1, 100))
+    least = evaluate_thresholds((10,), scores, predictions, labels, (1, 100))
+    standard_error = 99 * (0.96 * 0.04 / 100) ** 0.5
+    assert found.thresholds == (20,)
+    assert least.mean_macs < found.mean_macs <= least.mean_macs + standard_error
+    beyond = evaluate_thresholds((30,), scores, predictions, labels, (1, 100))
+    assert beyond.n_harmed < found.n_harmed
+    assert beyond.mean_macs > least.mean_macs + standard_error
+
+
 def test_equal_thresholds_go_to_the_highest_of_them() -> None:
     scores = np.array([[7]] * 10)
     right = np.zeros((10, 2), np.int64)

@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from offramp.golden.checkpoint import CheckpointError, load_checkpoint
 from offramp.golden.network_file import NetworkFileError, load_network
@@ -40,7 +41,10 @@ def test_every_network_of_the_zoo_says_how_it_was_made(name: str) -> None:
     assert _json_of_config(TrainingConfig()) | record.config == _json_of_config(recipe.training)
     assert metadata["data"]["sha256"] == record.data["sha256"]
     assert record.optimizer == {}
-    assert metadata["calibration"]["tolerance"] == recipe.tolerance
+    calibration = metadata["calibration"]
+    assert calibration["split"] == "calibration"
+    assert calibration["tolerance"] == recipe.tolerance
+    assert calibration["max_loss_points"] == recipe.max_loss_points
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -98,6 +102,20 @@ def test_an_entry_is_made_of_a_finished_training(tmp_path: Path) -> None:
     assert network.metadata["metrics"] == metrics
     assert metrics["accuracy_float"][-1] > 0.9
     assert load_model(tmp_path / "digits.checkpoint.safetensors")[0].name == "digits"
+
+
+def test_an_entry_is_rebuilt_of_its_trained_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["zoo", "build", "digits", "--trained", "-o", str(tmp_path), "--json"]) == 0
+    capsys.readouterr()
+    made, there = load_network(tmp_path / "digits.safetensors"), load_network("zoo:digits")
+    assert made.thresholds == there.thresholds
+    assert made.metadata["metrics"] == there.metadata["metrics"]
+    weights = [
+        load_checkpoint(x).model for x in (tmp_path / "digits.checkpoint.safetensors", "zoo:digits")
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
 
 
 def test_data_of_another_recipe_is_refused(tmp_path: Path) -> None:
