@@ -85,7 +85,7 @@ DEVICES: dict[str, Device] = {
         Device(
             name="up5k",
             title="Lattice iCE40 UltraPlus UP5K, SG48",
-            synthesis="synth_ice40 -device u",
+            synthesis="synth_ice40 -device u -dsp",
             router_options=("--up5k", "--package", "sg48"),
             target_mhz=60.0,
             **_ICE40,  # type: ignore[arg-type]  # a table of the fields that both parts share
