@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
 from ..hw.decision.delivery import MODULE_NAME, decision_verilog
+from ..hw.decision.delivery_ports import decision_latency
 from .devices import DEVICES
 from .synth import place_and_route, synthesize_netlist
 from .tools import tool_versions
@@ -36,6 +37,8 @@ CASES: dict[str, DecisionConfig] = {
         f"F = 4, mantissa of {bits} bits": replace(_CORE, mantissa_bits=bits)
         for bits in (4, 5, 6, 8, 9, 10)
     },
+    "F = 4, four lanes": replace(_CORE, lanes=4),
+    "F = 3, four lanes": replace(_CORE, fraction_bits=3, lanes=4),
 }
 """Cores of the table: int8 logits, up to 128 classes, label, run-time threshold, no score."""
 
@@ -78,8 +81,8 @@ class MatrixRow:
 
 
 def latency_of(config: DecisionConfig) -> int:
-    """Return the latency of a core: a cycle, one for each register, and two for a score."""
-    return 1 + len(config.registers) + (2 if config.with_score else 0)
+    """Return the latency of a core, in cycles from the last logit to the decision."""
+    return decision_latency(config)
 
 
 def run_matrix(

@@ -31,6 +31,28 @@ class Outcome(NamedTuple):
     exit_index: int
 
 
+class LaneBeat(NamedTuple):
+    """A beat of several lanes: a logit in each, and which of them are kept."""
+
+    logits: tuple[int, ...]
+    keep: int
+
+
+def lane_beats(config: DecisionConfig, logits: Sequence[int]) -> list[LaneBeat]:
+    """Return the beats of a vector with several lanes; what is not looked at is wrong.
+
+    Lanes that are not kept hold the largest logit, and before the last beat none is said to be.
+    """
+    lanes, high = config.lanes, config.logit_format.high
+    beats = []
+    for start in range(0, len(logits), lanes):
+        held = tuple(logits[start : start + lanes])
+        last = start + lanes >= len(logits)
+        padding = (high,) * (lanes - len(held))
+        beats.append(LaneBeat((*held, *padding), (1 << len(held)) - 1 if last else 0))
+    return beats
+
+
 @dataclass(frozen=True)
 class Workload:
     """Vectors to be decided in this order, of whatever lengths, under constant thresholds.

@@ -4,6 +4,8 @@
 
     i ──> RunningMaximum ──x──> Exponential ──addend──> Accumulator ──sum──> LogOdds ──> o
           compare, keep          table, shift            add, compare         score
+
+With several lanes `LanePipeline` stands in place of these.
 """
 
 from .composite import CriteriaUnit, create_unit

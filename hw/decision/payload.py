@@ -19,10 +19,8 @@ class LogitBeat(data.StructLayout):
         The next logits of the vector, that of the lowest class in lane 0. With several lanes only.
     keep : lanes
         Which lanes of a last beat hold logits, lane 0 in the lowest bit: those from lane 0 on
-        without a gap. Lane 0 counts as kept, and so do all lanes of other beats. A lane that is
-        not kept adds nothing and is not the label, but its class is counted: behind a gap each
-        logit has the class of its lane. A vector has two kept logits or more. With several lanes
-        only.
+        without a gap. Lane 0 counts as kept, and so do all lanes of other beats; what lies behind
+        the first lane that is not kept is left out. With several lanes only.
     last : 1
         Whether it ends the vector.
     exit_index : exit_index_width

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.criteria import SELECTION_WIDTH
 from ...golden.spec.decision import DecisionConfig
+from .lane_pipeline import LanePipeline
 from .payload import Decision, LogitBeat
 from .pipeline import DecisionPipeline
 
@@ -19,9 +20,9 @@ class DecisionUnit(wiring.Component):
     log-odds: the unit computes ``sum E(z_i) <= E(z_label - threshold)`` over all i but one
     maximum. It equals `offramp.golden.decision.decide` bit for bit.
 
-    Throughput: one logit a cycle, no bubble between vectors; each vector may have another length,
-    2 to ``n_classes``. Latency: `latency` cycles from the transfer of the last logit to `o.valid`,
-    whatever the length.
+    Throughput: one beat a cycle, of a logit or as many as there are lanes, no bubble between
+    vectors; each vector may have another length, 2 to ``n_classes``. Latency: `latency` cycles
+    from the transfer of the last beat to `o.valid`, whatever the length.
 
     With ``criteria=("confidence", "margin")`` each exit decides by the one that is selected; the
     margin shares maximum, threshold and label, and equals `offramp.golden.criteria.margin_score`.
@@ -39,9 +40,10 @@ class DecisionUnit(wiring.Component):
     thresholds : In(signed(logit_width + 1)) [n_exits]
         Log-odds in logit LSBs, `threshold_low` to `threshold_high` of the configuration; that of
         the vector's exit is sampled in the cycle after its last logit was taken (later if the
-        unit is held, and one cycle later with the register "input"), so a change takes effect
-        between vectors. Without registers after "input" it counts while the decision is offered
-        and must not change while that waits.
+        unit is held, and one cycle later with the register "input"), with several lanes as its
+        last beat is taken; so a change takes effect between vectors. With one lane and without
+        registers after "input" it counts while the decision is offered and must not change while
+        that waits.
     selection : In(3) [n_exits]
         `Criterion.code` of the criterion of each exit, with two criteria only; sampled as the
         thresholds are. Another code counts as confidence.
@@ -58,10 +60,8 @@ class DecisionUnit(wiring.Component):
                 "Criteria must be confidence or confidence, margin, "
                 f"not {', '.join(config.criteria)}"
             )
-        if config.lanes > 1:
-            raise ValueError(f"Lanes of this unit must be 1, not {config.lanes}")
         self.config = config
-        self._pipeline = DecisionPipeline(config)
+        self._pipeline = (DecisionPipeline if config.lanes == 1 else LanePipeline)(config)
         self.latency = self._pipeline.latency
         members = {
             "i": In(stream.Signature(LogitBeat(config))),

@@ -30,6 +30,7 @@ from ..stimuli import (
     Workload,
     edge_workloads,
     expected_outcomes,
+    lane_beats,
     random_workload,
     workload_of_logits,
 )
@@ -103,21 +104,38 @@ class TB:
 
     def beats(self, vector: Vector) -> list[dict[str, int]]:
         """Return the beats of a vector; what only the last one carries is wrong in the others."""
-        last = len(vector.logits) - 1
         tag = self._n_sent % (1 << self.config.tag_width)
         self._n_sent += 1
         wrong_tag = tag ^ ((1 << self.config.tag_width) - 1)
         wrong_exit = (vector.exit_index + 1) % self.config.n_exits
+        logits = self._logits_of_beats(vector)
         beats = [
             {
-                "logit": logit,
-                "last": place == last,
-                "exit_index": vector.exit_index if place == last else wrong_exit,
-                "tag": tag if place == last else wrong_tag,
+                **beat,
+                "last": place == len(logits) - 1,
+                "exit_index": vector.exit_index if place == len(logits) - 1 else wrong_exit,
+                "tag": tag if place == len(logits) - 1 else wrong_tag,
             }
-            for place, logit in enumerate(vector.logits)
+            for place, beat in enumerate(logits)
         ]
         return [{name: beat[name] for name in IN_FIELDS} for beat in beats]
+
+    def _logits_of_beats(self, vector: Vector) -> list[dict[str, int]]:
+        """Return what ports hold logits in each beat; that of lane 0 is lowest in a port."""
+        config = self.config
+        if config.lanes == 1:
+            return [{"logit": logit} for logit in vector.logits]
+        mask = (1 << config.logit_width) - 1
+        return [
+            {
+                "logits": sum(
+                    (logit & mask) << (lane * config.logit_width)
+                    for lane, logit in enumerate(beat.logits)
+                ),
+                "keep": beat.keep,
+            }
+            for beat in lane_beats(config, vector.logits)
+        ]
 
     async def check(self, workload: Workload) -> None:
         """Send a workload and compare every decision with the golden model's."""
@@ -192,7 +210,7 @@ async def vectors_follow_each_other_without_a_bubble(dut: Any) -> None:
     tb = await started(dut)
     workload = random_workload(CONFIG, 60, seed=5)
     await tb.check(workload)
-    n_beats = sum(len(vector.logits) for vector in workload.vectors)
+    n_beats = sum(-(-len(vector.logits) // CONFIG.lanes) for vector in workload.vectors)
     assert tb.driver.waited == 0
     assert tb.driver.taken[-1] - tb.driver.taken[0] == n_beats - 1
     assert tb.monitor.offered[-1] - tb.driver.taken[-1] == LATENCY

@@ -3,6 +3,7 @@
 // THRESHOLD_PORTS is PORT(0) PORT(1) ...: one for each exit of the unit. SETTING_PORTS is
 // PORT(0, name) ...: further inputs that keep still while vectors are decided.
 
+#include <cstddef>
 #include <cstdint>
 
 #include "Model.h"
@@ -59,6 +60,48 @@ private:
     uint64_t state;
 };
 
+// a port of any width, in words of 32 bits
+template <std::size_t N>
+void put(VlWide<N>& port, const uint32_t* words) {
+    for (std::size_t k = 0; k < N; ++k) port[k] = words[k];
+}
+template <typename T>
+void put(T& port, const uint32_t* words) {
+    port = static_cast<T>(words[0] | static_cast<uint64_t>(words[1]) << 32);
+}
+
+// Put the beat of a vector at the port that begins at `position`; return its number of logits.
+// What is not to be looked at is wrong: lanes that are not kept hold the largest logit, and `keep`
+// is random beside its lowest gap, for lane 0, and before the last beat.
+int32_t put_beat(Model& model, const int16_t* vector, int32_t length, int32_t position) {
+    const int32_t left = length - position;
+    model.i_last = left <= LANES;
+#if LANES == 1
+    model.i_logit = vector[position] & LOGIT_MASK;
+    return 1;
+#else
+    static Random random(1);
+    const int32_t count = left < LANES ? left : LANES;
+    uint32_t words[LANES * 16 / 32 + 1] = {};
+    for (int32_t lane = 0; lane < LANES; ++lane) {
+        const uint64_t logit = lane < count ? vector[position + lane] & LOGIT_MASK : LOGIT_MASK / 2;
+        const int32_t bit = lane * LOGIT_WIDTH;
+        const uint64_t placed = logit << (bit % 32);
+        words[bit / 32] |= static_cast<uint32_t>(placed);
+        if (placed >> 32) words[bit / 32 + 1] |= static_cast<uint32_t>(placed >> 32);
+    }
+    put(model.i_logits, words);
+    uint32_t keep = 0;
+    for (int32_t lane = 0; lane < LANES; ++lane) keep |= uint32_t{random.below(128)} << lane;
+    if (model.i_last) {
+        for (int32_t lane = 1; lane < count; ++lane) keep |= 1u << lane;
+        keep &= ~(1u << count);
+    }
+    model.i_keep = keep & ((1u << LANES) - 1);
+    return count;
+#endif
+}
+
 }  // namespace
 
 EXPORT void* offramp_create() { return new Unit; }
@@ -94,18 +137,20 @@ EXPORT int offramp_reset(void* handle, const int16_t* logits, int32_t n, int32_t
     int64_t cycles = 0;
     model.o_ready = flowing;
     model.i_valid = 1;
-    for (int32_t sent = 0; sent < 2 * n - 1 && cycles < WATCHDOG_CYCLES; ++cycles) {
-        model.i_logit = logits[sent % n] & LOGIT_MASK;
-        model.i_last = sent == n - 1;
+    int32_t position = 0, vectors = 0;
+    int32_t beat = put_beat(model, logits, n, position);
+    for (; (vectors == 0 || !model.i_last) && cycles < WATCHDOG_CYCLES; ++cycles) {
         unit.settle();
         const bool taken = model.i_ready;
         // the unit may hold still before all is in: then the decision waits already
         if (model.o_valid && !taken) break;
         unit.rise();
-        sent += taken;
+        if (!taken) continue;
+        vectors += model.i_last;
+        position = model.i_last ? 0 : position + beat;
+        beat = put_beat(model, logits, n, position);
     }
     model.i_valid = flowing;
-    model.i_last = 1;
     model.rst = 1;
     unit.settle();
     unit.rise();
@@ -127,15 +172,15 @@ EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, in
     Model& model = unit.model;
     Random random(seed);
     int64_t sent = 0, received = 0, cycles = 0, silent = 0;
-    int32_t position = 0;
-    bool offered = false;
+    int32_t position = 0, beat = 0;
+    bool offered = false, placed = false;
     while (received < n) {
         // a beat once offered stays until it is taken
         offered = offered || (sent < n && !random.below(idle));
         model.i_valid = offered;
         if (offered) {
-            model.i_logit = logits[sent * length + position] & LOGIT_MASK;
-            model.i_last = position == lengths[sent] - 1;
+            if (!placed) beat = put_beat(model, logits + sent * length, lengths[sent], position);
+            placed = true;
             model.i_exit_index = exit_index[sent];
 #if WITH_TAG
             model.i_tag = tags[sent];
@@ -163,8 +208,9 @@ EXPORT int64_t offramp_decide(void* handle, const int16_t* logits, int64_t n, in
         unit.rise();
         ++cycles;
         if (taken) {
-            offered = false;
-            if (++position == lengths[sent]) {
+            offered = placed = false;
+            position += beat;
+            if (position == lengths[sent]) {
                 position = 0;
                 ++sent;
             }

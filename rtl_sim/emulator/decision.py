@@ -90,6 +90,8 @@ class DecisionEmulator:
                 f"PORT({k}, {name})" for k, name in enumerate(self._settings)
             ),
             "SCORE_WIDTH": f"{config.score_format.width}",
+            "LANES": f"{config.lanes}",
+            "LOGIT_WIDTH": f"{config.logit_width}",
             "LOGIT_MASK": f"{(1 << config.logit_width) - 1}",
             "EXIT_INDEX_MASK": f"{(1 << config.exit_index_width) - 1}",
             "TAG_MASK": f"{(1 << config.tag_width) - 1}",

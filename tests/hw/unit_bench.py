@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.sim import Simulator, SimulatorContext
 
 from offramp.golden.spec.decision import DecisionConfig
-from offramp.rtl_sim.stimuli import Outcome, Workload, expected_outcomes
+from offramp.rtl_sim.stimuli import Outcome, Vector, Workload, expected_outcomes, lane_beats
 
 RATES = {"never": 0.0, "random": 0.5, "mostly": 0.85}
 WATCHDOG_CYCLES = 50_000
@@ -84,19 +84,25 @@ class UnitBench:
         wrong = config.threshold_high if outcome.exit else config.threshold_low
         return (wrong,) * config.n_exits
 
+    def _logits_of_beats(self, vector: Vector) -> list[dict[str, object]]:
+        if self._config.lanes == 1:
+            return [{"logit": logit} for logit in vector.logits]
+        return [beat._asdict() for beat in lane_beats(self._config, vector.logits)]
+
     async def _drive(self, ctx: SimulatorContext) -> None:
         unit, config = self._unit, self._config
         source = random.Random(1)
         self._set_thresholds(ctx, self._workload.thresholds)
         for place, vector in enumerate(self._workload.vectors):
-            for position, logit in enumerate(vector.logits):
-                last = position == len(vector.logits) - 1
+            beats = self._logits_of_beats(vector)
+            for position, logits in enumerate(beats):
+                last = position == len(beats) - 1
                 while source.random() < self._idle:
                     ctx.set(unit.i.valid, 0)
                     await ctx.tick()
                 ctx.set(unit.i.valid, 1)
                 beat = {
-                    "logit": logit,
+                    **logits,
                     "last": last,
                     # right with the last logit only
                     "exit_index": (vector.exit_index + (not last)) % config.n_exits,

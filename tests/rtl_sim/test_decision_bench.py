@@ -46,8 +46,9 @@ def test_unit_passes_the_bench_with_given_logits(work: Path, simulator: str) -> 
             n_classes=2, logit_width=4, fraction_bits=2, mantissa_bits=4, n_exits=1, tag_width=1
         ),
         DecisionConfig(n_classes=5, logit_width=6, fraction_bits=4, n_exits=3, tag_width=32),
+        DecisionConfig(n_classes=9, logit_width=6, n_exits=2, lanes=4),
     ],
-    ids=["smallest", "odd"],
+    ids=["smallest", "odd", "four lanes"],
 )
 def test_other_configurations_pass_without_logits(config: DecisionConfig, tmp_path: Path) -> None:
     # builds in no time
