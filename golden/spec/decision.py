@@ -154,6 +154,11 @@ class DecisionConfig:
                 f"Criteria with {self.lanes} lanes must be confidence alone, "
                 f"not {', '.join(self.criteria)}"
             )
+        if self.lanes > 1 and "threshold" in self.registers:
+            raise ValueError(
+                f"Registers with {self.lanes} lanes must be without threshold, "
+                f"not {self.registers!r}"
+            )
 
     # -- formats ---------------------------------------------------------------------------------
 

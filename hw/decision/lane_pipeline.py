@@ -1,5 +1,7 @@
 """The parts of a decision unit with several lanes, and the registers between them."""
 
+from dataclasses import replace
+
 from amaranth.hdl import Const, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -80,7 +82,9 @@ class LanePipeline(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.maximum = maximum = self._maximum
-        m.submodules.running_maximum = running = RunningMaximum(config)
+        # the register "input" is in front of both maxima here
+        later = tuple(name for name in config.registers if name != "input")
+        m.submodules.running_maximum = running = RunningMaximum(replace(config, registers=later))
         m.submodules.accumulator = accumulator = LaneAccumulator(config)
         m.submodules.label = label = LaneLabel(config)
 

@@ -219,6 +219,11 @@ def test_confidence_beyond_the_register_is_refused_with_the_largest_in_reach() -
             ValueError,
             "Criteria with 4 lanes must be confidence alone, not confidence, margin",
         ),
+        (
+            {"lanes": 2, "registers": ("operand", "threshold")},
+            ValueError,
+            r"Registers with 2 lanes must be without threshold, not \('operand', 'threshold'\)",
+        ),
         ({"with_score": 1}, TypeError, "With score must be True or False, not 1"),
         (
             {"with_score": False, "criteria": ("margin",)},
