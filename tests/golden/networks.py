@@ -1,14 +1,11 @@
-"""Networks of random integers with every kind of layer."""
-
-import numpy as np
+"""A topology with every kind of layer."""
 
 from offramp.golden.network import IntegerNetwork
-from offramp.golden.parameters import LayerParameters, parameter_shapes
+from offramp.golden.random_network import random_integers
 from offramp.golden.spec.layers import (
     AveragePool,
     Convolution,
     FullyConnected,
-    Layer,
     MaxPool,
     ResidualAdd,
 )
@@ -70,40 +67,6 @@ def every_kind() -> Topology:
     )
 
 
-def random_parameters(layer: Layer, rng: np.random.Generator) -> LayerParameters:
-    """Return integers with which the layer's output uses its range without saturating always."""
-    arrays = {}
-    for name, shape in parameter_shapes(layer).items():
-        if name == "weight":
-            arrays[name] = rng.integers(-127, 128, shape).astype(np.int8)
-        elif name == "bias":
-            arrays[name] = rng.integers(-20_000, 20_000, shape).astype(np.int32)
-        elif name == "shift":
-            arrays[name] = rng.integers(24, 27, shape).astype(np.uint8)
-        elif layer.weight_shape is not None:
-            arrays[name] = rng.integers(1 << 15, 1 << 16, shape).astype(np.uint16)
-        else:
-            arrays["shift"] = np.full(shape, 15, np.uint8)
-            arrays[name] = rng.integers(1 << 12, 1 << 14, shape).astype(np.uint16)
-    if layer.weight_shape is None and "shift" in arrays:
-        arrays["shift"] = np.full(arrays["shift"].shape, 15, np.uint8)
-    return LayerParameters(**arrays)
-
-
 def random_network(seed: int, topology: Topology | None = None) -> IntegerNetwork:
-    """Return a network of random integers."""
-    rng = np.random.default_rng(seed)
-    topology = every_kind() if topology is None else topology
-    return IntegerNetwork(
-        name="random",
-        topology=topology,
-        parameters={
-            layer.name: random_parameters(layer, rng)
-            for layer in topology.layers
-            if layer.multiplier_names
-        },
-        class_names=tuple("abcd")[: topology.n_classes],
-        fraction_bits=3,
-        temperatures=(1.0,) * topology.n_exits,
-        metadata={"seed": seed},
-    )
+    """Return a network of random integers with every kind of layer."""
+    return random_integers(every_kind() if topology is None else topology, seed)

@@ -10,13 +10,14 @@ from offramp.golden.data import Splits
 from offramp.golden.forward import exact_type
 from offramp.golden.network import IntegerNetwork
 from offramp.golden.parameters import LayerParameters
+from offramp.golden.random_network import random_parameters
 from offramp.golden.reference import reference_chain
 from offramp.golden.spec.layers import Convolution, FullyConnected
 from offramp.golden.spec.numbers import requantize
 from offramp.golden.spec.rules import ExitRule
 from offramp.golden.spec.topology import Segment, Topology
 
-from .networks import random_network, random_parameters
+from .networks import random_network
 
 
 def images_of(network: IntegerNetwork, n: int, seed: int) -> np.ndarray:
