@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ CHANNELS_MAX = 18
 
 def random_parameters(layer: Layer, rng: np.random.Generator) -> LayerParameters:
     """Return integers with which the layer's output uses its range without saturating always."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, shape in parameter_shapes(layer).items():
         if name == "weight":
             arrays[name] = rng.integers(-127, 128, shape).astype(np.int8)
