@@ -1,0 +1,160 @@
+"""The activation memory: bytes at any address for the array, aligned words for all else."""
+
+from itertools import pairwise
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ...golden.spec.engine import EngineConfig
+from .payload import Transfer, address_width
+
+__all__ = ["ActivationMemory"]
+
+
+class ActivationMemory(wiring.Component):
+    """Two banks of words of `in_lanes` bytes, word by word in turn.
+
+    The bytes from any address on lie in two words that follow each other, one of each bank: both
+    are read, swapped if the first is in the second bank, and shifted.
+
+    Latency: `latency` cycles from `address` to `data`, `word_latency` from `word_address` to
+    `word`. One port of each bank reads for the array; the other writes, or reads a word in
+    cycles without a write.
+
+    Members
+    -------
+    address : In
+        Of the first byte for the array.
+    mask : In(in_lanes)
+        Bytes that count, one cycle after their address; the others read as 0.
+    data : Out(8 [in_lanes])
+    transfer : In(Transfer)
+        What is written, with `enable` 0 if nothing.
+    word_address : In
+        Of the aligned word that is read if nothing is written.
+    word : Out(8 [4])
+    """
+
+    latency = 5
+    word_latency = 4
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        address = address_width(config)
+        super().__init__(
+            {
+                "address": In(address),
+                "mask": In(config.in_lanes),
+                "data": Out(data.ArrayLayout(8, config.in_lanes)),
+                "transfer": In(Transfer(config)),
+                "word_address": In(address),
+                "word": Out(data.ArrayLayout(8, 4)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        lanes = self._config.in_lanes
+        lane_bits = (lanes - 1).bit_length()
+        depth = self._config.activation_bytes // (2 * lanes)
+
+        # -- cycle 1: the word of each bank -------------------------------------------------------
+        word = self.address[lane_bits:]
+        bank_address = [Signal(range(depth), name=f"bank_address_{bank}") for bank in range(2)]
+        m.d.sync += [
+            # an odd word is followed by the even one of the next line
+            bank_address[0].eq((word + 1) >> 1),
+            bank_address[1].eq(word >> 1),
+        ]
+        place = [Signal(lane_bits + 1, name=f"place_{cycle}") for cycle in range(4)]
+        m.d.sync += place[0].eq(self.address[: lane_bits + 1])
+        m.d.sync += [after.eq(before) for before, after in pairwise(place)]
+
+        # -- cycles 2 and 3: read, and the register behind it -------------------------------------
+        port_b = self._elaborate_word_port(m, depth)
+        rows = []
+        for bank in range(2):
+            memory = Memory(
+                shape=data.ArrayLayout(8, lanes),
+                depth=depth,
+                init=[],
+                # an operation never reads what it writes: one block serves both ports
+                attrs={"no_rw_check": 1},
+            )
+            m.submodules[f"bank_{bank}"] = memory
+            reader = memory.read_port()
+            row = Signal(data.ArrayLayout(8, lanes), name=f"row_{bank}", reset_less=True)
+            m.d.comb += reader.addr.eq(bank_address[bank])
+            m.d.sync += row.eq(reader.data)
+            rows.append(row)
+            port_b(bank, memory)
+
+        # -- cycle 4: swap, and the coarse half of the shift; cycle 5: the rest -------------------
+        odd, offset = place[2][lane_bits], place[2][:lane_bits]
+        both = [Mux(odd, rows[1][j], rows[0][j]) for j in range(lanes)]
+        both += [Mux(odd, rows[0][j], rows[1][j]) for j in range(lanes)]
+        coarse = lanes // 2
+        half = Signal(data.ArrayLayout(8, lanes + coarse - 1), reset_less=True)
+        for j in range(lanes + coarse - 1):
+            m.d.sync += half[j].eq(Mux(offset[-1], both[j + coarse], both[j]))
+        fine = place[3][: lane_bits - 1]
+        mask = [self.mask, *(Signal(lanes, name=f"mask_{cycle}") for cycle in range(3))]
+        m.d.sync += [after.eq(before) for before, after in pairwise(mask)]
+        for j in range(lanes):
+            shifted = Array(half[j + shift] for shift in range(coarse))[fine]
+            m.d.sync += self.data[j].eq(Mux(mask[-1][j], shifted, 0))
+        return m
+
+    def _elaborate_word_port(self, m, depth):
+        """Prepare the second port; return what joins a bank to it."""
+        lanes = self._config.in_lanes
+        lane_bits = (lanes - 1).bit_length()
+        transfer, words = self.transfer, lanes // 4
+        writes = transfer.enable.any()
+        address = Mux(writes, transfer.address, self.word_address)
+        line = Signal(range(depth), name="word_line")
+        bank_select = [Signal(name=f"word_bank_{cycle}") for cycle in range(3)]
+        word_select = [Signal(range(max(2, words)), name=f"word_part_{c}") for c in range(3)]
+        content = Signal(data.ArrayLayout(8, 4), reset_less=True)
+        enables = Signal(data.ArrayLayout(lanes, 2))
+        m.d.sync += [
+            line.eq(address[lane_bits + 1 :]),
+            bank_select[0].eq(address[lane_bits]),
+            content.eq(transfer.data),
+        ]
+        if words > 1:
+            m.d.sync += word_select[0].eq(address[2:lane_bits])
+        for bank in range(2):
+            for part in range(words):
+                here = transfer.address[lane_bits] == bank
+                if words > 1:
+                    here = here & (transfer.address[2:lane_bits] == part)
+                m.d.sync += enables[bank][4 * part : 4 * part + 4].eq(Mux(here, transfer.enable, 0))
+        for chain in (bank_select, word_select):
+            m.d.sync += [after.eq(before) for before, after in pairwise(chain)]
+        rows = []
+
+        def join(bank, memory):
+            writer = memory.write_port(granularity=1)
+            reader = memory.read_port()
+            row = Signal(data.ArrayLayout(8, lanes), name=f"word_row_{bank}", reset_less=True)
+            m.d.comb += [
+                writer.addr.eq(line),
+                writer.en.eq(enables[bank]),
+                reader.addr.eq(line),
+                writer.data.eq(Cat(content.as_value() for _ in range(words))),
+            ]
+            m.d.sync += row.eq(reader.data)
+            rows.append(row)
+            if bank == 1:
+                parts = [
+                    Cat(row[4 * part + byte] for byte in range(4))
+                    for row in rows
+                    for part in range(words)
+                ]
+                select = Cat(word_select[2], bank_select[2]) if words > 1 else bank_select[2]
+                m.d.sync += self.word.eq(Array(parts)[select])
+
+        return join

@@ -1,0 +1,188 @@
+"""The engine: images in, labels out, as far as the first exit that is sure."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ...golden.spec.engine import EngineConfig
+from ..decision.unit import DecisionUnit
+from .activation_memory import ActivationMemory
+from .controller import Controller
+from .drain import Drain
+from .image_loader import ImageLoader
+from .loops import Loops
+from .mac_array import MacArray
+from .operand_fetch import OperandFetch
+from .payload import ImageBeat, LoadBeat, Result, TileEnd, address_width
+from .wide_memory import WideMemory
+
+__all__ = ["Engine"]
+
+
+class Engine(wiring.Component):
+    """Run a program on images, layer by layer, and stop at the exit that is taken.
+
+    ::
+
+        i ──> ImageLoader ──> ActivationMemory <─────────────────────────┐
+                                   │ bytes                               │ transfers
+        Controller ──> Loops ──> OperandFetch ──> MacArray ──> Drain ────┘
+          program      steps       │ lines                       │ logits
+             ^                 WideMemory (weights)          DecisionUnit
+             └──────────────────── exit? ───────────────────────┘
+
+    Every output equals `offramp.golden.engine` bit for bit.
+
+    Parameters
+    ----------
+    config : EngineConfig
+    family : str
+        "generic" or "ecp5": see `Multiplier`.
+
+    Members
+    -------
+    i : In(stream of ImageBeat)
+        Images, channel-last, the last word filled up with anything.
+    o : Out(stream of Result)
+    load : In(LoadBeat)
+        A word for a memory, with `load_enable`; only while `busy` is low.
+    load_enable : In(1)
+    enable : In(1)
+    busy : Out(1)
+    hold, held : In(1), Out(1)
+        See `Controller`.
+    peek_address, peek_word : In, Out(32)
+        An aligned word of the activation memory, `ActivationMemory.word_latency` cycles later, if
+        it is not written meanwhile: while `held`, or with no image inside.
+    image_error : Out(1)
+        See `ImageLoader.error`.
+    image_base, image_stride, image_words : In
+        See `ImageLoader`.
+    thresholds : In(signed) [n_exits]
+        Sampled with the logits of the exit: see `DecisionUnit`.
+    """
+
+    def __init__(self, config: EngineConfig, family: str = "generic"):
+        self.config = config
+        self._family = family
+        address = address_width(config)
+        decision = config.decision
+        super().__init__(
+            {
+                "i": In(stream.Signature(ImageBeat())),
+                "o": Out(stream.Signature(Result(decision))),
+                "load": In(LoadBeat()),
+                "load_enable": In(1),
+                "enable": In(1),
+                "busy": Out(1),
+                "hold": In(1),
+                "held": Out(1),
+                "peek_address": In(address),
+                "peek_word": Out(32),
+                "image_error": Out(1),
+                "image_base": In(address),
+                "image_stride": In(address),
+                "image_words": In(16),
+                "thresholds": In(signed(decision.score_format.width)).array(decision.n_exits),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        m.submodules.controller = controller = Controller(config)
+        m.submodules.loops = loops = Loops(config)
+        m.submodules.operand_fetch = fetch = OperandFetch(config)
+        m.submodules.activation_memory = activations = ActivationMemory(config)
+        m.submodules.weight_memory = weights = WideMemory(
+            config.line_bytes // 4, config.weight_lines
+        )
+        m.submodules.mac_array = array = MacArray(config, self._family)
+        m.submodules.drain = drain = Drain(config, self._family)
+        m.submodules.image_loader = loader = ImageLoader(config)
+        m.submodules.decision_unit = unit = DecisionUnit(config.decision)
+        descriptor = controller.descriptor
+
+        # -- loading -----------------------------------------------------------------------------
+        for memory, (address, word, enable) in enumerate(
+            (
+                (controller.word_address, controller.word, controller.word_enable),
+                (drain.channel_address, drain.channel_word, drain.channel_enable),
+                (weights.word_address, weights.word, weights.enable),
+            )
+        ):
+            m.d.comb += [
+                address.eq(self.load.address),
+                word.eq(self.load.data),
+                enable.eq(self.load_enable & (self.load.memory == memory)),
+            ]
+
+        # -- control -----------------------------------------------------------------------------
+        m.d.comb += [
+            controller.enable.eq(self.enable),
+            controller.loaded.eq(loader.loaded),
+            controller.hold.eq(self.hold),
+            self.held.eq(controller.held),
+            controller.issued.eq(loops.done),
+            controller.drained.eq(drain.done),
+            controller.decision.eq(unit.o.payload),
+            controller.decided.eq(unit.o.valid),
+            loader.release.eq(controller.release),
+            self.busy.eq(controller.busy),
+            self.image_error.eq(loader.error),
+            loops.descriptor.eq(descriptor),
+            loops.start.eq(controller.start),
+            drain.descriptor.eq(descriptor),
+            drain.start.eq(controller.start),
+            loader.image_base.eq(self.image_base),
+            loader.image_stride.eq(self.image_stride),
+            loader.image_words.eq(self.image_words),
+        ]
+        wiring.connect(m, wiring.flipped(self.i), loader.i)
+        wiring.connect(m, controller.o, wiring.flipped(self.o))
+
+        # -- from the loops to the array ----------------------------------------------------------
+        source = Signal(address_width(config))
+        m.d.sync += source.eq(descriptor.source_base + Mux(descriptor.image, loader.offset, 0))
+        m.d.comb += [
+            fetch.step.eq(loops.step),
+            fetch.valid.eq(loops.valid),
+            fetch.base.eq(source),
+            fetch.column_limit.eq(descriptor.column_limit),
+            fetch.source_signed.eq(descriptor.source_signed),
+            fetch.bytes.eq(activations.data),
+            activations.address.eq(fetch.address),
+            activations.mask.eq(fetch.mask),
+            weights.line.eq(fetch.line),
+            array.activations.eq(fetch.activations),
+            array.weights.eq(weights.data),
+            array.valid.eq(fetch.operands_valid),
+            array.last.eq(fetch.operands_last),
+        ]
+        end = [loops.step.tile]
+        for cycle in range(OperandFetch.latency + array.latency):
+            end.append(Signal(TileEnd(), name=f"tile_end_{cycle}", reset_less=True))
+            m.d.sync += end[-1].eq(end[-2])
+
+        # -- from the array to memory and decision unit -------------------------------------------
+        drain_writes = drain.transfer.enable.any()
+        m.d.comb += [
+            drain.accumulators.eq(array.accumulators),
+            drain.tile.eq(array.tile),
+            drain.tile_end.eq(end[-1]),
+            loader.granted.eq(~drain_writes & ~drain.reads),
+            activations.transfer.eq(Mux(drain_writes, drain.transfer, loader.transfer)),
+            activations.word_address.eq(Mux(drain.reads, drain.word_address, self.peek_address)),
+            drain.word.eq(activations.word),
+            self.peek_word.eq(activations.word),
+            unit.i.valid.eq(drain.logit_valid),
+            unit.i.payload.logit.eq(drain.logit),
+            unit.i.payload.last.eq(drain.logit_last),
+            unit.i.payload.exit_index.eq(descriptor.exit_index),
+            unit.o.ready.eq(1),
+        ]
+        with m.If(drain.reads):
+            m.d.comb += activations.transfer.enable.eq(0)
+        for inner, port in zip(unit.thresholds, self.thresholds, strict=True):
+            m.d.comb += inner.eq(port)
+        return m

@@ -1,0 +1,98 @@
+"""Which channels of a tile leave the array, and where they go."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ...golden.spec.engine import EngineConfig
+from ...golden.spec.operation import NARROW
+from .payload import Descriptor, Emission, TileEnd, address_width
+
+__all__ = ["TilePointer"]
+
+
+class TilePointer(wiring.Component):
+    """Count the steps of each tile, with their addresses and lines of the channel memory.
+
+    The first step comes in the cycle after `tile`. With a residual addition steps come in every
+    second cycle, counted from `start`.
+
+    Members
+    -------
+    descriptor : In(Descriptor)
+    start : In(1)
+    tile : In(1)
+    tile_end : In(TileEnd)
+    valid : Out(1)
+    emission : Out(Emission)
+    line : Out
+        Of the channel memory.
+    """
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        super().__init__(
+            {
+                "descriptor": In(Descriptor()),
+                "start": In(1),
+                "tile": In(1),
+                "tile_end": In(TileEnd()),
+                "valid": Out(1),
+                "emission": Out(Emission(config)),
+                "line": Out((config.channel_lines - 1).bit_length()),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, fields, emission = self._config, self.descriptor, self.emission
+
+        phase = Signal()
+        m.d.sync += phase.eq(~phase & ~self.start)
+        active = Signal()
+        end = Signal(TileEnd(), reset_less=True)
+        step = Signal.like(emission.step)
+        last_step = Signal()
+        steps = Signal(NARROW)
+        m.d.comb += [
+            self.valid.eq(active & (phase | ~fields.residual)),
+            steps.eq(Mux(end.last_group, fields.last_group_steps, fields.drain_steps)),
+            last_step.eq(step == steps),
+        ]
+        with m.If(self.tile):
+            m.d.sync += [active.eq(1), end.eq(self.tile_end), step.eq(0)]
+        with m.Elif(self.valid):
+            m.d.sync += [active.eq(~last_step), step.eq(step + 1)]
+
+        address = Signal(address_width(config))
+        pixel = Signal.like(address)
+        group = Signal.like(address)
+        line = Signal.like(self.line)
+        group_line = Signal.like(self.line)
+        next_pixel = pixel + fields.out_pixel_step
+        next_group = group + fields.out_group_step
+        with m.If(self.start):
+            m.d.sync += [signal.eq(fields.out_base) for signal in (address, pixel, group)]
+            m.d.sync += [line.eq(fields.channel_base), group_line.eq(fields.channel_base)]
+        with m.Elif(self.valid):
+            m.d.sync += [address.eq(address + config.requantizers), line.eq(line + 1)]
+            with m.If(last_step):
+                with m.If(end.group_last):
+                    m.d.sync += [signal.eq(next_group) for signal in (address, pixel, group)]
+                    m.d.sync += group_line.eq(line + 1)
+                with m.Else():
+                    m.d.sync += line.eq(group_line)
+                    with m.If(end.window_last):
+                        m.d.sync += [signal.eq(next_pixel) for signal in (address, pixel)]
+                    with m.Else():
+                        m.d.sync += address.eq(pixel)
+
+        m.d.comb += [
+            emission.step.eq(step),
+            emission.address.eq(address),
+            emission.window_first.eq(end.window_first),
+            emission.window_last.eq(end.window_last),
+            emission.last.eq(last_step & end.group_last & end.last_group),
+            self.line.eq(line),
+        ]
+        return m

@@ -1,0 +1,196 @@
+// Drives the Verilated engine: a program and images in, results and cycle counts out.
+//
+// THRESHOLD_PORTS is PORT(0) PORT(1) ...: one for each exit of the engine.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "Model.h"
+#include "verilated.h"
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+constexpr int32_t WORD_LATENCY_MARGIN = 8;  // cycles from an address to its word, and some
+
+class Engine {
+public:
+    Engine() : model(&context) {
+        context.commandArgs(0, static_cast<const char**>(nullptr));
+        model.i_valid = 0;
+        model.o_ready = 0;
+        model.load_enable = 0;
+        model.enable = 0;
+        model.hold = 0;
+        reset();
+    }
+
+    void reset() {
+        model.rst = 1;
+        settle();
+        rise();
+        model.rst = 0;
+        settle();
+    }
+
+    // Inputs are set before; outputs read after are those of this cycle.
+    void settle() {
+        model.clk = 0;
+        model.eval();
+    }
+
+    void rise() {
+        model.clk = 1;
+        model.eval();
+        ++cycle;
+    }
+
+    VerilatedContext context;
+    Model model;
+    int64_t cycle = 0;
+};
+
+// xorshift: stalls that a seed repeats on any machine
+class Random {
+public:
+    explicit Random(uint64_t seed) : state(seed * 2 + 1) {}
+    bool below(uint32_t per_256) {
+        if (per_256 == 0) return false;
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        return ((state >> 24) & 255) < per_256;
+    }
+
+private:
+    uint64_t state;
+};
+
+}  // namespace
+
+EXPORT void* offramp_create() { return new Engine; }
+
+EXPORT void offramp_destroy(void* engine) { delete static_cast<Engine*>(engine); }
+
+EXPORT void offramp_reset(void* handle) { static_cast<Engine*>(handle)->reset(); }
+
+EXPORT int64_t offramp_cycle(void* handle) { return static_cast<Engine*>(handle)->cycle; }
+
+EXPORT void offramp_load(void* handle, int32_t memory, const uint32_t* words, int64_t n) {
+    Engine& engine = *static_cast<Engine*>(handle);
+    engine.model.load_memory = memory;
+    engine.model.load_enable = 1;
+    for (int64_t k = 0; k < n; ++k) {
+        engine.model.load_address = k;
+        engine.model.load_data = words[k];
+        engine.settle();
+        engine.rise();
+    }
+    engine.model.load_enable = 0;
+    engine.settle();
+}
+
+EXPORT void offramp_configure(void* handle, uint32_t base, uint32_t stride, uint32_t words) {
+    Model& model = static_cast<Engine*>(handle)->model;
+    model.image_base = base;
+    model.image_stride = stride;
+    model.image_words = words;
+}
+
+EXPORT int offramp_set_threshold(void* handle, int32_t exit_index, int32_t threshold) {
+    Model& model = static_cast<Engine*>(handle)->model;
+    switch (exit_index) {
+#define PORT(k) case k: model.threshold_##k = threshold & SCORE_MASK; return 0;
+        THRESHOLD_PORTS
+#undef PORT
+        default: return -1;
+    }
+}
+
+EXPORT void offramp_hold(void* handle, int32_t hold) {
+    Engine& engine = *static_cast<Engine*>(handle);
+    engine.model.hold = hold;
+    engine.settle();
+}
+
+// Feed images of `words` words each and collect a result of each. Returns 0; -1 if `watchdog`
+// cycles pass without a word taken or a result; -2 if the engine says that an image is wrong.
+// With `until_held` returns 1 as soon as the engine holds; the image is then inside.
+EXPORT int32_t offramp_run(void* handle, const uint32_t* images, int64_t n, int64_t words,
+                           uint32_t stall_in, uint32_t stall_out, uint64_t seed, int64_t watchdog,
+                           int32_t until_held, int32_t* labels, int32_t* exits, int32_t* scores,
+                           int64_t* cycles, int64_t* finished) {
+    Engine& engine = *static_cast<Engine*>(handle);
+    Model& model = engine.model;
+    Random random(seed);
+    int64_t sent = 0, given = 0, idle = 0;
+    const int64_t total = n * words;
+    model.enable = 1;
+    while (given < n || (until_held && sent < total)) {
+        // once offered, a word stays until it is taken
+        if (!model.i_valid && sent < total && !random.below(stall_in)) {
+            model.i_valid = 1;
+            model.i_data = images[sent];
+            model.i_last = (sent + 1) % words == 0;
+        }
+        model.o_ready = !random.below(stall_out);
+        engine.settle();
+        if (until_held && model.held) return 1;
+        if (model.image_error) return -2;
+        const bool taken = model.i_valid && model.i_ready;
+        const bool result = model.o_valid && model.o_ready;
+        if (result) {
+            labels[given] = model.o_label;
+            exits[given] = model.o_exit_index;
+            scores[given] = static_cast<int32_t>(static_cast<uint32_t>(model.o_score)
+                                                 << (32 - SCORE_WIDTH)) >> (32 - SCORE_WIDTH);
+            cycles[given] = model.o_cycles;
+            finished[given] = engine.cycle;
+            ++given;
+        }
+        engine.rise();
+        if (taken) {
+            ++sent;
+            model.i_valid = 0;
+        }
+        idle = taken || result ? 0 : idle + 1;
+        if (idle > watchdog) return -1;
+    }
+    model.o_ready = 0;
+    engine.settle();
+    return 0;
+}
+
+// Let the operation begin that is held, and run until the next one is held (returns 1), a result
+// is offered (0), or `watchdog` cycles have passed (-1).
+EXPORT int32_t offramp_advance(void* handle, int64_t watchdog) {
+    Engine& engine = *static_cast<Engine*>(handle);
+    Model& model = engine.model;
+    model.hold = 0;
+    engine.settle();
+    engine.rise();
+    model.hold = 1;
+    for (int64_t k = 0; k < watchdog; ++k) {
+        engine.settle();
+        if (model.o_valid) return 0;
+        if (model.held) return 1;
+        engine.rise();
+    }
+    return -1;
+}
+
+// Read `n` words of the activation memory; the engine must be held or idle.
+EXPORT void offramp_peek(void* handle, int64_t n, uint32_t* words) {
+    Engine& engine = *static_cast<Engine*>(handle);
+    for (int64_t k = 0; k < n; ++k) {
+        engine.model.peek_address = 4 * k;
+        for (int32_t cycle = 0; cycle < WORD_LATENCY_MARGIN; ++cycle) {
+            engine.settle();
+            engine.rise();
+        }
+        engine.settle();
+        words[k] = engine.model.peek_word;
+    }
+}

@@ -1,0 +1,248 @@
+"""The engine's RTL behind a batch call."""
+
+import ctypes
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ...golden.spec.engine import EngineConfig
+from ...golden.spec.program import Program
+from ...hw.engine.delivery import MODULE_NAME, engine_verilog
+from .build import build_library
+from .decision import EmulationError
+
+_DRIVER = Path(__file__).with_suffix(".cpp")
+
+WATCHDOG_CYCLES = 20_000_000
+"""Cycles without an image word taken or a result after which the engine is said to hang."""
+
+# generated once a process: that takes longer than loading the library
+_verilog_of = cache(engine_verilog)
+
+
+@dataclass(frozen=True)
+class EngineResults:
+    """What the engine gave for n images, in their order.
+
+    Attributes
+    ----------
+    label, exit_index, score : int32 [n]
+    cycles : int64 [n]
+        From the start of each image to its decision, as the engine counts them.
+    finished : int64 [n]
+        Cycle of the clock in which each result was taken.
+    """
+
+    label: npt.NDArray[np.int32]
+    exit_index: npt.NDArray[np.int32]
+    score: npt.NDArray[np.int32]
+    cycles: npt.NDArray[np.int64]
+    finished: npt.NDArray[np.int64]
+
+
+class EngineEmulator:
+    """The Verilated engine of one configuration.
+
+    The first use of a configuration compiles it (half a minute); later ones load it from the
+    cache.
+
+    Parameters
+    ----------
+    config : EngineConfig
+    verilog : str, optional
+        Another design with the same ports, such as one broken on purpose.
+    """
+
+    def __init__(self, config: EngineConfig, verilog: str | None = None):
+        self.config = config
+        self._program: Program | None = None
+        width = config.decision.score_format.width
+        defines = {
+            "THRESHOLD_PORTS": " ".join(f"PORT({k})" for k in range(config.decision.n_exits)),
+            "SCORE_WIDTH": f"{width}",
+            "SCORE_MASK": f"{(1 << width) - 1}",
+        }
+        text = _verilog_of(config) if verilog is None else verilog
+        library = ctypes.CDLL(str(build_library(text, MODULE_NAME, _DRIVER, defines)))
+        pointer, long = ctypes.c_void_p, ctypes.c_int64
+        integer, unsigned = ctypes.c_int32, ctypes.c_uint32
+        library.offramp_create.restype = pointer
+        library.offramp_destroy.argtypes = [pointer]
+        library.offramp_reset.argtypes = [pointer]
+        library.offramp_cycle.argtypes = [pointer]
+        library.offramp_cycle.restype = long
+        library.offramp_load.argtypes = [pointer, integer, pointer, long]
+        library.offramp_configure.argtypes = [pointer, unsigned, unsigned, unsigned]
+        library.offramp_set_threshold.argtypes = [pointer, integer, integer]
+        library.offramp_hold.argtypes = [pointer, integer]
+        library.offramp_run.argtypes = [
+            pointer, pointer, long, long, unsigned, unsigned, ctypes.c_uint64, long, integer,
+            pointer, pointer, pointer, pointer, pointer,
+        ]  # fmt: skip
+        library.offramp_advance.argtypes = [pointer, long]
+        library.offramp_peek.argtypes = [pointer, long, pointer]
+        self._library = library
+        self._engine: int | None = library.offramp_create()
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since the start, those of loading included."""
+        return int(self._library.offramp_cycle(self._handle()))
+
+    def load(self, program: Program) -> None:
+        """Write a program into the engine's memories and registers.
+
+        Raises
+        ------
+        ValueError
+            It is for another configuration.
+        """
+        if program.config != self.config:
+            raise ValueError(
+                f"Program must be for an engine of {self.config.macs} MACs like this one, "
+                f"not for {program.config!r}"
+            )
+        weights = np.frombuffer(program.weights, "<u4")
+        for memory, words in enumerate((program.words, program.channels, weights)):
+            array = np.ascontiguousarray(words, dtype=np.uint32)
+            self._library.offramp_load(self._handle(), memory, array.ctypes.data, len(array))
+        self._library.offramp_configure(
+            self._handle(), program.image_base, program.image_stride, program.image_words
+        )
+        self.set_thresholds(program.thresholds)
+        self._program = program
+
+    def set_thresholds(self, thresholds: tuple[int, ...]) -> None:
+        """Set the threshold of each exit, in units of the score."""
+        for exit_index, threshold in enumerate(thresholds):
+            if self._library.offramp_set_threshold(self._handle(), exit_index, threshold):
+                raise ValueError(
+                    f"Exit index must be in 0..{self.config.decision.n_exits - 1}, "
+                    f"not {exit_index!r}"
+                )
+
+    def run(
+        self,
+        images: npt.NDArray[np.uint8],
+        *,
+        stall_in: float = 0.0,
+        stall_out: float = 0.0,
+        seed: int = 0,
+    ) -> EngineResults:
+        """Run images uint8 [n, H, W, C].
+
+        Parameters
+        ----------
+        images : uint8 [n, H, W, C]
+        stall_in, stall_out : float
+            Share of cycles in which no image word is offered, no result is taken.
+        seed : int
+            Of the stalls.
+
+        Raises
+        ------
+        EmulationError
+            The engine hangs, or says that an image is not of its size.
+        """
+        program = self._loaded()
+        words = _image_words(images, program)
+        n = len(words)
+        label, exit_index, score = (np.zeros(n, np.int32) for _ in range(3))
+        cycles, finished = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        status = self._library.offramp_run(
+            self._handle(), words.ctypes.data, n, words.shape[1], round(256 * stall_in),
+            round(256 * stall_out), seed, WATCHDOG_CYCLES, 0, label.ctypes.data,
+            exit_index.ctypes.data, score.ctypes.data, cycles.ctypes.data, finished.ctypes.data,
+        )  # fmt: skip
+        _check(status)
+        return EngineResults(label, exit_index, score, cycles, finished)
+
+    def memory_after_operations(self, image: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
+        """Run one image uint8 [H, W, C] operation by operation.
+
+        Returns
+        -------
+        list of uint8 [activation_bytes]
+            The activation memory when each operation but the last that runs has ended.
+        """
+        words = _image_words(image[None], self._loaded())
+        engine, unused = self._handle(), np.zeros(1, np.int64)
+        self._library.offramp_hold(engine, 1)
+        status = self._library.offramp_run(
+            engine, words.ctypes.data, 1, words.shape[1], 0, 0, 0, WATCHDOG_CYCLES, 1,
+            *(unused.ctypes.data for _ in range(5)),
+        )  # fmt: skip
+        memories = []
+        if status != 1:
+            _check(status or -1)
+        while (status := self._library.offramp_advance(engine, WATCHDOG_CYCLES)) == 1:
+            memories.append(self._peek())
+        _check(status)
+        self._library.offramp_hold(engine, 0)
+        # the result of the image is still to be taken
+        results = [np.zeros(1, np.int32) for _ in range(3)]
+        self._library.offramp_run(
+            engine, words.ctypes.data, 1, 0, 0, 0, 0, WATCHDOG_CYCLES, 0,
+            *(result.ctypes.data for result in results), unused.ctypes.data, unused.ctypes.data,
+        )  # fmt: skip
+        return memories
+
+    def _peek(self) -> npt.NDArray[np.uint8]:
+        words = np.zeros(self.config.activation_bytes // 4, np.uint32)
+        self._library.offramp_peek(self._handle(), len(words), words.ctypes.data)
+        return words.view(np.uint8)
+
+    def _loaded(self) -> Program:
+        if self._program is None:
+            raise EmulationError("Program must be loaded before images run")
+        return self._program
+
+    def close(self) -> None:
+        """Free the model; a second call does nothing."""
+        if self._engine is not None:
+            self._library.offramp_destroy(self._engine)
+            self._engine = None
+
+    def _handle(self) -> int:
+        if self._engine is None:
+            raise EmulationError("Engine must be open")
+        return self._engine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _image_words(images: npt.NDArray[np.uint8], program: Program) -> npt.NDArray[np.uint32]:
+    """Return images as words of four bytes [n, image_words], the last filled up with zeros."""
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+        found = getattr(images, "dtype", type(images).__name__)
+        raise TypeError(f"Images must be an array of uint8, not {found}")
+    flat = images.reshape(len(images), -1)
+    size = flat.shape[1]
+    if -(-size // 4) != program.image_words:
+        raise ValueError(
+            f"Images must have {program.image_words} words of four bytes, not {size} bytes"
+        )
+    filled = np.zeros((len(flat), 4 * program.image_words), np.uint8)
+    filled[:, :size] = flat
+    return filled.view("<u4")
+
+
+def _check(status: int) -> None:
+    if status == -1:
+        raise EmulationError(f"Engine must give a result within {WATCHDOG_CYCLES} cycles")
+    if status == -2:
+        raise EmulationError("Images must be of the size that the program says")
