@@ -189,6 +189,11 @@ class DecisionConfig:
         return Criterion.CONFIDENCE in self.criteria and plain.issuperset(self.criteria)
 
     @property
+    def latency(self) -> int:
+        """Cycles from the last logit to the decision, of the plain criteria."""
+        return 1 + len(self.registers) + (2 if self.with_score else 0)
+
+    @property
     def features(self) -> tuple[Criterion, ...]:
         """Criteria present whose scores the gate weighs."""
         return tuple(feature for feature in FEATURES if feature in self.criteria)

@@ -9,12 +9,16 @@ from .decision import DecisionConfig
 ACCUMULATOR_WIDTH = 26
 """Bits of a signed accumulator, bias included; the compiler proves that they suffice."""
 
-# Both are estimates until the engine is there to be measured.
-OPERATION_OVERHEAD = 45
-"""Cycles of an operation besides those of its tiles: descriptor, pipeline, the last drain."""
+# Cycles of the engine's pipeline, for exact prediction; a test adds them up from the components.
 
-DECISION_OVERHEAD = 12
-"""Cycles from the last logit to the next operation or image, besides the operation's own."""
+STEP_LATENCY = 10
+"""From the start of an operation to the operands of its first step."""
+
+WRITE_LATENCY = 21
+"""From the moment when accumulators leave the array to their transfer to memory."""
+
+FETCH_BEHIND = 6
+"""From an operation's last transfer to the start of the next, whose other words are there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +91,16 @@ class EngineConfig:
     def macs(self) -> int:
         """Multiply-accumulates in a cycle."""
         return self.in_lanes * self.out_lanes
+
+    @property
+    def array_latency(self) -> int:
+        """Cycles from the operands of a tile's last step to its accumulators."""
+        return 4 + (self.in_lanes - 1).bit_length()
+
+    @property
+    def operation_overhead(self) -> int:
+        """Cycles of an operation besides those of its steps and of its last tile's drain."""
+        return STEP_LATENCY + self.array_latency + WRITE_LATENCY + FETCH_BEHIND
 
     @property
     def line_bytes(self) -> int:

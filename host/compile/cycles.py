@@ -1,11 +1,16 @@
 """How many cycles a program takes: exactly, from its operations alone."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...golden.spec.engine import DECISION_OVERHEAD, OPERATION_OVERHEAD
-from ...golden.spec.operation import Operation
+from ...golden.spec.engine import FETCH_BEHIND, STEP_LATENCY, WRITE_LATENCY, EngineConfig
+from ...golden.spec.operation import WORDS, Operation
 from ...golden.spec.program import Program
+
+FETCH_CYCLES = len(WORDS)
+"""Cycles in which the first operation of an image is fetched."""
+
+NEXT_IMAGE = 3
+"""Cycles from a result to the first cycle of the next image, if that is there."""
 
 
 def tile_cycles(operation: Operation, out_row: int, window_row: int) -> int:
@@ -25,15 +30,36 @@ def tile_cycles(operation: Operation, out_row: int, window_row: int) -> int:
     return inside * operation.kernel_columns * operation.run_steps + operation.kernel_rows - inside
 
 
-def operation_cycles(operation: Operation) -> int:
-    """Return the cycles of an operation, its fetch and the way through the pipeline included."""
+def issue_cycles(operation: Operation) -> int:
+    """Return the cycles from the first step of an operation to its last, both counted."""
     tiles = sum(
         max(tile_cycles(operation, out_row, window_row), operation.tile_spacing)
         for out_row in range(operation.out_rows)
         for window_row in range(operation.window_rows)
     )
     cycles = tiles * operation.groups * operation.out_columns * operation.window_columns
-    return cycles + OPERATION_OVERHEAD + (DECISION_OVERHEAD if operation.logits else 0)
+    # the first tile waits for none
+    return cycles - max(0, operation.tile_spacing - tile_cycles(operation, 0, 0))
+
+
+def written_after(operation: Operation, config: EngineConfig) -> int:
+    """Return the cycles from the start of an operation to its last transfer to memory."""
+    leaves = issue_cycles(operation) + STEP_LATENCY + config.array_latency
+    interval = 1
+    if operation.residual:
+        # steps leave in even cycles: odd ones are for what is written
+        leaves += leaves % 2
+        interval = 2
+    return leaves + interval * (operation.last_group_steps - 1) + WRITE_LATENCY
+
+
+def operation_cycles(operation: Operation, config: EngineConfig) -> int:
+    """Return the cycles from the start of an operation to that of the next."""
+    written = written_after(operation, config)
+    if operation.logits:
+        return written + config.decision.latency + 1 + FETCH_CYCLES
+    # the words for the loops are fetched meanwhile, those for the drain behind it
+    return written + FETCH_BEHIND
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +69,11 @@ class CyclePrediction:
     Attributes
     ----------
     operations : tuple of int
-        Of each operation.
+        From the start of each operation to that of the next, or to the decision that takes the
+        exit if it is the last.
     exits : mapping of int to int
-        Of an image that leaves at an exit, by its index.
+        Of an image that leaves at an exit, by its index, as the engine counts them: from the
+        first cycle that works on it to the decision.
     """
 
     operations: tuple[int, ...]
@@ -54,16 +82,25 @@ class CyclePrediction:
     @property
     def whole(self) -> int:
         """Cycles of an image that goes through all operations."""
-        return sum(self.operations)
+        return max(self.exits.values())
+
+    def interval(self, exit_index: int) -> int:
+        """Return the cycles from a result to the next, if that leaves at `exit_index`."""
+        return self.exits[exit_index] + NEXT_IMAGE
 
 
-def predict_cycles(program: Program | Sequence[Operation]) -> CyclePrediction:
+def predict_cycles(program: Program) -> CyclePrediction:
     """Return the cycles of each operation and of each exit of a program."""
-    operations = program.operations if isinstance(program, Program) else program
-    each = tuple(operation_cycles(operation) for operation in operations)
-    exits = {
-        operation.exit_index - 1: sum(each[: index + 1])
-        for index, operation in enumerate(operations)
-        if operation.logits
-    }
-    return CyclePrediction(operations=each, exits=exits)
+    config = program.config
+    each = []
+    exits = {}
+    start = FETCH_CYCLES
+    for operation in program.operations:
+        each.append(operation_cycles(operation, config))
+        if operation.logits:
+            decided = written_after(operation, config) + config.decision.latency
+            exits[operation.exit_index - 1] = start + decided
+            if operation.final:
+                each[-1] = decided
+        start += each[-1]
+    return CyclePrediction(operations=tuple(each), exits=exits)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...golden.spec.engine import OPERATION_OVERHEAD, EngineConfig
+from ...golden.spec.engine import EngineConfig
 from ...golden.spec.layers import (
     CHAIN_INPUT,
     Convolution,
@@ -114,7 +114,7 @@ def split_logits(steps: Sequence[Step], config: EngineConfig) -> list[Step]:
         saved = run * (
             -(-layer.out_features // config.tile_steps) - -(-layer.out_features // config.out_lanes)
         )
-        if saved > OPERATION_OVERHEAD + layer.out_features:
+        if saved > config.operation_overhead + layer.out_features:
             copy = Step(
                 source=layer.name,
                 shape=layer.out_shape,

@@ -8,6 +8,7 @@ from ...golden.spec.engine import EngineConfig
 from ..decision.unit import DecisionUnit
 from .activation_memory import ActivationMemory
 from .controller import Controller
+from .descriptor_fetch import DescriptorFetch
 from .drain import Drain
 from .image_loader import ImageLoader
 from .loops import Loops
@@ -27,8 +28,8 @@ class Engine(wiring.Component):
         i ──> ImageLoader ──> ActivationMemory <─────────────────────────┐
                                    │ bytes                               │ transfers
         Controller ──> Loops ──> OperandFetch ──> MacArray ──> Drain ────┘
-          program      steps       │ lines                       │ logits
-             ^                 WideMemory (weights)          DecisionUnit
+             ^   │     steps       │ lines                       │ logits
+             │ DescriptorFetch   WideMemory (weights)        DecisionUnit
              └──────────────────── exit? ───────────────────────┘
 
     Every output equals `offramp.golden.engine` bit for bit.
@@ -91,6 +92,7 @@ class Engine(wiring.Component):
         m = Module()
         config = self.config
         m.submodules.controller = controller = Controller(config)
+        m.submodules.descriptor_fetch = program = DescriptorFetch(config)
         m.submodules.loops = loops = Loops(config)
         m.submodules.operand_fetch = fetch = OperandFetch(config)
         m.submodules.activation_memory = activations = ActivationMemory(config)
@@ -101,12 +103,12 @@ class Engine(wiring.Component):
         m.submodules.drain = drain = Drain(config, self._family)
         m.submodules.image_loader = loader = ImageLoader(config)
         m.submodules.decision_unit = unit = DecisionUnit(config.decision)
-        descriptor = controller.descriptor
+        descriptor = program.descriptor
 
         # -- loading -----------------------------------------------------------------------------
         for memory, (address, word, enable) in enumerate(
             (
-                (controller.word_address, controller.word, controller.word_enable),
+                (program.word_address, program.word, program.word_enable),
                 (drain.channel_address, drain.channel_word, drain.channel_enable),
                 (weights.word_address, weights.word, weights.enable),
             )
@@ -123,6 +125,11 @@ class Engine(wiring.Component):
             controller.loaded.eq(loader.loaded),
             controller.hold.eq(self.hold),
             self.held.eq(controller.held),
+            controller.descriptor.eq(descriptor),
+            controller.fetched.eq(program.fetched),
+            program.request.eq(controller.request),
+            program.rewind.eq(controller.release),
+            program.draining.eq(controller.draining),
             controller.issued.eq(loops.done),
             controller.drained.eq(drain.done),
             controller.decision.eq(unit.o.payload),

@@ -87,8 +87,10 @@ class OperandFetch(wiring.Component):
         before_far = before[-1] & ~before[lane_bits:].all()
         for lane in range(lanes):
             # within a word of the border the low bits tell, two's complement
-            starts = ~before[-1] | (~before_far & (before[:lane_bits] >= lanes - lane))
-            ends = ~beyond[-1] & (beyond[lane_bits:].any() | (beyond[:lane_bits] > lane))
+            near_start = before[:lane_bits] >= lanes - lane if lane else 0
+            near_end = beyond[:lane_bits] > lane if lane < lanes - 1 else 0
+            starts = ~before[-1] | (~before_far & near_start)
+            ends = ~beyond[-1] & (beyond[lane_bits:].any() | near_end)
             m.d.sync += self.mask[lane].eq(inside[1] & starts & ends)
 
         # -- the weights of the step in the cycle of its activations ------------------------------
