@@ -20,6 +20,9 @@ from safetensors.numpy import save
 
 from .files import replacing
 
+HEADER_MAX = 1 << 24
+"""Bytes of the longest header that is looked into."""
+
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -93,6 +96,16 @@ class Container:
                 f"{self.thing} must match its checksum, not {str(path)!r}: it is damaged"
             )
         return json.loads(text), tensors
+
+    def made(self, path: str | Path) -> bool:
+        """Return whether a file says that it is one of these, whole or not."""
+        try:
+            with Path(path).open("rb") as file:
+                n_header = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(min(n_header, HEADER_MAX)))
+            return bool(header["__metadata__"]["format"] == self.format_name)
+        except (OSError, ValueError, TypeError, KeyError):
+            return False
 
     def _load(self, path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
         try:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import cifar10
 from .data_files import DataError, read_file
 from .idx import Arrays, read_idx_set
+from .npz import NPZ_SUFFIX, read_npz
 from .spec.checks import require_int
 
 DIGITS_FILE = "digits.csv.gz"
@@ -132,7 +133,7 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
         ``digits``: 1,797 handwritten digits of 8 x 8 pixels, scaled from 0..16 to 0..255.
         ``mnist``, ``fashion_mnist``: 70,000 grey images of 28 x 28 pixels, the last 10,000 the
         published test split. ``cifar10``: colour images of 32 x 32 pixels, the train batches
-        that are there and the test images.
+        that are there and the test images. Or the path of an ``.npz`` file with one's own.
     data_dir : path
         Folder with the data sets, in the folders that torchvision makes (``MNIST/raw``,
         ``FashionMNIST/raw``, ``cifar-10-batches-bin``) or in ``mnist``, ``fashion_mnist``,
@@ -143,8 +144,13 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     DataError
         If there is no such data set, or the folder does not hold it.
     """
+    if name.endswith(NPZ_SUFFIX):
+        images, labels, class_names = read_npz(Path(name))
+        return Dataset(name=name, images=images, labels=labels, class_names=class_names)
     if name not in _LOADERS:
-        raise DataError(f"Data set must be one of {', '.join(_LOADERS)}, not {name!r}")
+        raise DataError(
+            f"Data set must be one of {', '.join(_LOADERS)} or an {NPZ_SUFFIX} file, not {name!r}"
+        )
     return _LOADERS[name](None if data_dir is None else Path(data_dir))
 
 

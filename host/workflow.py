@@ -21,6 +21,7 @@ from ..golden.calibrate import (
 from ..golden.checkpoint import Checkpoint
 from ..golden.data import Splits, load_dataset, split_dataset
 from ..golden.decision import log_odds_score
+from ..golden.folded import FoldedNetwork
 from ..golden.models import MultiExitNetwork
 from ..golden.network import IntegerNetwork
 from ..golden.quantize import quantize
@@ -118,18 +119,30 @@ def quantize_model(
     reserve: bool = False,
 ) -> IntegerNetwork:
     """Return the integer network of what `load_model` gives, on the splits it was trained on."""
+    origin = {"data": record.data, "training": record.config}
+    return quantize_on(splits, model, origin, fraction_bits=fraction_bits, reserve=reserve)
+
+
+def quantize_on(
+    splits: Splits,
+    model: MultiExitNetwork | FoldedNetwork,
+    origin: Mapping[str, Any],
+    *,
+    fraction_bits: int = 3,
+    reserve: bool = False,
+) -> IntegerNetwork:
+    """Return the integer network of a float one, with `origin` in its metadata."""
     calibration = splits.calibration
     if reserve:
         calibration = calibration.subset(np.arange(0, len(calibration), 2))
-    origin = {
+    metadata = {
         "data_set": splits.train.name,
         "split_seed": splits.seed,
-        "data": record.data,
-        "training": record.config,
+        **origin,
         "offramp": version("offramp"),
         "reserved": reserve,
     }
-    return quantize(model, calibration, fraction_bits=fraction_bits, metadata=origin)
+    return quantize(model, calibration, fraction_bits=fraction_bits, metadata=metadata)
 
 
 def splits_of_network(network: IntegerNetwork, data_dir: str | Path | None) -> Splits:

@@ -16,6 +16,7 @@ INTERRUPTED = 130
 _COMMANDS = {
     "demo": "demo",
     "train": "network",
+    "import": "importing",
     "quantize": "network",
     "calibrate": "network",
     "run": "network",
@@ -28,6 +29,9 @@ _COMMANDS = {
 }
 """Module of each sub-command, in the order of the help."""
 
+_FUNCTIONS = {"import": "import_network"}
+"""Where the function is called otherwise."""
+
 
 class _LazyGroup(click.Group):
     """Import a sub-command's module when it is called: torch takes a second to import."""
@@ -39,7 +43,7 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f".{_COMMANDS[cmd_name]}", __package__)
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, _FUNCTIONS.get(cmd_name, cmd_name))
         _keep_lines(command)
         return command
 

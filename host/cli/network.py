@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ...golden.data import DATASET_NAMES
+from ...golden.float_file import FLOAT_FILE
 from ...golden.network_file import load_network, save_network
 from ...golden.recipes import RECIPES, recipe_of
 from ...golden.risk import LOSSES, METHODS, RiskConfig
@@ -13,6 +14,7 @@ from ...golden.tail_bounds import P_VALUES
 from ...golden.train import EpochReport
 from ...golden.zoo import zoo_entry
 from ..devices import DEVICES, open_device
+from ..imports import quantize_imported
 from ..pipeline import run as run_pipeline
 from ..pipeline import set_rules, unit_config
 from ..workflow import (
@@ -100,6 +102,8 @@ def train(
 
 @click.command()
 @click.argument("checkpoint")
+@click.option("--data", help="Data set of an imported network: a name, or an .npz file.")
+@click.option("--split-seed", type=int, help="Of its train, calibration, test.  [default: 0]")
 @data_dir_option
 @click.option("--fraction-bits", default=3, show_default=True, help="A logit LSB is 2^-F octaves.")
 @click.option(
@@ -111,21 +115,33 @@ def train(
 @json_option
 def quantize(
     checkpoint: str,
+    data: str | None,
+    split_seed: int | None,
     data_dir: Path | None,
     fraction_bits: int,
     reserve: bool,
     output: str,
     as_json: bool,
 ) -> None:
-    r"""Make the integer network of a trained one.
+    r"""Make the integer network of a trained or imported one.
 
     \b
     Example: offramp quantize out/digits.checkpoint -o out/digits.safetensors
+             offramp quantize out/mine.float --data digits -o out/mine.safetensors
     """
     path = output_file(output)
-    network = quantize_checkpoint(
-        checkpoint, data_dir, fraction_bits=fraction_bits, reserve=reserve
-    )
+    choices: dict[str, Any] = {"fraction_bits": fraction_bits, "reserve": reserve}
+    if FLOAT_FILE.made(checkpoint):
+        if data is None:
+            raise ValueError("Data set of an imported network must be given (--data), not left out")
+        network = quantize_imported(checkpoint, data, data_dir, split_seed or 0, **choices)
+    elif data is not None or split_seed is not None:
+        raise ValueError(
+            "Data set and split seed must be given for imported networks only, "
+            f"not for {checkpoint!r}"
+        )
+    else:
+        network = quantize_checkpoint(checkpoint, data_dir, **choices)
     save_network(network, path)
     values = {
         "network": network.name,
