@@ -10,6 +10,7 @@ from offramp.host.cli.main import offramp, run
 COMMANDS = [
     "demo",
     "train",
+    "import",
     "quantize",
     "calibrate",
     "run",
