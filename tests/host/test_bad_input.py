@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from offramp.golden.checkpoint import load_checkpoint
+from offramp.golden.network_file import NETWORK_FILE
 from offramp.host.cli.main import run
 
 
@@ -54,7 +55,8 @@ def test_network_file_with_one_flipped_bit_is_refused(capsys, network_file, tmp_
 
 def test_newer_network_file_is_refused(capsys, network_file, tmp_path):
     newer = tmp_path / "newer.safetensors"
-    newer.write_bytes(with_metadata(network_file.read_bytes(), '"version":"1"', '"version":"2"'))
+    this, next_one = (f'"version":"{NETWORK_FILE.version + i}"' for i in (0, 1))
+    newer.write_bytes(with_metadata(network_file.read_bytes(), this, next_one))
     assert "version" in fails(capsys, "run", newer, "--device", "golden")
 
 
