@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .layers import Shape
+from .program import Program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,3 +57,21 @@ class OperationNote:
     reads: tuple[TensorLayout, ...]
     writes: TensorLayout
     macs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotatedProgram:
+    """A program and what it is for.
+
+    Attributes
+    ----------
+    name : str
+        Of the network.
+    program : Program
+    notes : tuple of OperationNote
+        One for each operation.
+    """
+
+    name: str
+    program: Program
+    notes: tuple[OperationNote, ...]

@@ -21,6 +21,7 @@ _COMMANDS = {
     "calibrate": "network",
     "run": "network",
     "export": "export",
+    "compile": "compile",
     "zoo": "zoo",
     "verilog": "hardware",
     "sim": "hardware",

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...golden.network import IntegerNetwork
 from ...golden.spec.engine import EngineConfig
-from ...golden.spec.layout import OperationNote, TensorLayout
+from ...golden.spec.layout import AnnotatedProgram, OperationNote, TensorLayout
 from ...golden.spec.operation import WORDS, Operation
 from ...golden.spec.program import Program
 from .checks import MemoryUse, check_memories, check_network
@@ -29,23 +29,15 @@ LARGEST: dict[str, Any] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compilation:
-    """A program, and what it is made of.
+class Compilation(AnnotatedProgram):
+    """A program, and what it takes of the engine.
 
     Attributes
     ----------
-    name : str
-        Of the network.
-    program : Program
-    notes : tuple of OperationNote
-        One for each operation.
     uses : tuple of MemoryUse
         One for each of the four memories.
     """
 
-    name: str
-    program: Program
-    notes: tuple[OperationNote, ...]
     uses: tuple[MemoryUse, ...]
 
 
@@ -153,11 +145,16 @@ def compile_network(
 
 
 def fitting_engine(
-    network: IntegerNetwork, config: EngineConfig, *, fuse: bool = True, keep: bool = False
+    network: IntegerNetwork,
+    config: EngineConfig,
+    *,
+    fuse: bool = True,
+    branches: bool = True,
+    keep: bool = False,
 ) -> EngineConfig:
     """Return `config` with its memories enlarged to what a network needs."""
     largest = replace(config, **LARGEST)
-    uses = compile_network(network, largest, fuse=fuse, keep=keep).uses
+    uses = compile_network(network, largest, fuse=fuse, branches=branches, keep=keep).uses
     sizes: dict[str, Any] = {
         use.memory: max(use.needed, getattr(config, use.memory)) for use in uses
     }

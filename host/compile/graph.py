@@ -71,8 +71,8 @@ class Step:
 
     @property
     def place(self) -> str:
-        """Name of the first layer, for messages."""
-        return self.layers[0].name if self.layers else self.name
+        """Name of the first layer, for messages; of what a copy copies."""
+        return self.layers[0].name if self.layers else self.source
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ COMMANDS = [
     "calibrate",
     "run",
     "export",
+    "compile",
     "zoo",
     "verilog",
     "sim",
