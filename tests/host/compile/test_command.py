@@ -7,6 +7,7 @@ import pytest
 
 from offramp.golden.program_file import load_program
 from offramp.host.cli.main import run
+from offramp.host.compile.cycles import FETCH_CYCLES
 
 
 def test_compile_writes_a_program_and_lists_it(
@@ -35,7 +36,7 @@ def test_compile_reports_figures_as_json(
     assert values["result"] == str(path)
     assert values["operations"] == len(values["program"]) == len(load_program(path).notes)
     cycles = [operation["cycles"] for operation in values["program"]]
-    assert values["cycles_at_exit"][-1] == sum(cycles)
+    assert values["cycles_at_exit"][-1] == FETCH_CYCLES + sum(cycles)
 
 
 def test_compile_refuses_what_does_not_fit_and_enlarges_on_request(
