@@ -5,13 +5,16 @@ this order: a vector is taken (its last beat), a write takes effect, a decision 
 a write to the status comes before the vector: a flag that is set when it is cleared stays set.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from .decision import log_odds_score
+from .criteria import PatienceMemory, feature_score, gate_score
+from .decision import Integers, Logits
+from .spec.criteria import Criterion
 from .spec.decision import DecisionConfig
-from .spec.decision_registers import decision_registers, histogram_bin
+from .spec.decision_registers import decision_registers
+from .spec.histogram import histogram_bin
 from .spec.registers import WORD_MASK, Access
 
 
@@ -37,7 +40,7 @@ class Vector:
 
 @dataclass(frozen=True, kw_only=True)
 class BankDecision:
-    """A decision as it goes over the bus; `unpack` of the stream's words gives the same names."""
+    """A decision: what goes over the bus, named as the words' fields, and its histogram bin."""
 
     exit: bool
     forced: bool
@@ -46,6 +49,11 @@ class BankDecision:
     score: int
     exit_index: int
     tag: int
+    bin: int
+
+    def on_bus(self) -> dict[str, int]:
+        """Return what goes over the bus, by field."""
+        return {name: value for name, value in asdict(self).items() if name != "bin"}
 
 
 class DecisionBank:
@@ -68,9 +76,14 @@ class DecisionBank:
         self.reset()
 
     def reset(self) -> None:
-        """Take the state after reset."""
+        """Take the state after reset.
+
+        What patience knows of samples is then as if there had been none; the hardware's memory
+        keeps it, which shows only in a sample that does not begin at exit 0.
+        """
         self.cycles = 0
         self._cycles_high = 0
+        self._memory = PatienceMemory(self.config)
         self._words = {
             address: register.reset
             for register in self.registers.registers
@@ -105,23 +118,46 @@ class DecisionBank:
         error = any(errors.values())
 
         logits = np.array([self._fit(vector.logits)], dtype=np.int64)
-        score = int(log_odds_score(config, logits)[0])
+        label = int(logits.argmax())
+        # an exit that there is not counts as the first
+        index = 0 if errors["exit_index"] else vector.exit_index
+        criterion = self._criterion(index)
+        # patience keeps count whatever is selected
+        patience = self._memory.score([label], [index], [vector.tag])
+        score = int(
+            (patience if criterion == Criterion.PATIENCE else self._score(index, logits))[0]
+        )
         taken = forced = False
         if not error:
-            index = vector.exit_index
             enabled = bool(self._field("exit_control", "enable", index))
-            taken = enabled and score >= self._field("threshold", "log_odds", index)
+            taken = enabled and score >= self._field("threshold", "score", index)
             guarded = bool(self._field("budget_guard", "enable"))
             forced = guarded and index >= self._field("budget_guard", "exit_index") and not taken
         return BankDecision(
             exit=taken or forced,
             forced=forced,
             error=error,
-            label=int(logits.argmax()),
+            label=label,
             score=score,
             exit_index=vector.exit_index,
             tag=vector.tag,
+            bin=histogram_bin(config, criterion, score),
         )
+
+    def _criterion(self, exit_index: int) -> Criterion:
+        return list(Criterion)[self._field("exit_control", "criterion", exit_index)]
+
+    def _score(self, exit_index: int, logits: Logits) -> Integers:
+        """Return the score of a vector [1, N] by the criterion of an exit, but patience."""
+        criterion = self._criterion(exit_index)
+        if criterion != Criterion.GATE:
+            return feature_score(self.config, criterion, logits)
+        weights = {
+            str(name): self._field(f"weight_{name}", "weight", exit_index)
+            for name in self.config.features
+        }
+        bias = self._field("gate_bias", "bias", exit_index)
+        return gate_score(self.config, logits, weights, bias)
 
     def _fit(self, logits: tuple[int, ...]) -> tuple[int, ...]:
         """Return what is decided of a vector of any length: too many lose all but the last."""
@@ -138,7 +174,7 @@ class DecisionBank:
         self._count("seen", decision.exit_index)
         if decision.exit:
             self._count("exited", decision.exit_index)
-        self._count("histogram", decision.exit_index, histogram_bin(self.config, decision.score))
+        self._count("histogram", decision.exit_index, decision.bin)
 
     def _count(self, name: str, *index: int) -> None:
         address = self.registers.address(name, *index)

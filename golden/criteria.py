@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .decision import Decisions, Integers, Logits, check_logits, log_odds_score
+from .spec.bounds import any_threshold_bounds, gate_bias_bounds, threshold_bounds
 from .spec.checks import require_int
 from .spec.criteria import GATE_WEIGHT, Criterion, EntropyArithmetic
 from .spec.decision import DecisionConfig
@@ -211,12 +212,6 @@ def gate_score(
     return total
 
 
-def gate_bias_bounds(config: DecisionConfig) -> tuple[int, int]:
-    """Return the smallest and the largest bias: a quarter of the range of the gate's score."""
-    bounds = config.score_format_of(Criterion.GATE)
-    return bounds.low // 4, bounds.high // 4
-
-
 def feature_score(config: DecisionConfig, feature: str, logits: Logits) -> Integers:
     """Return the score of confidence, margin or entropy, [n, N] -> int64 [n]."""
     functions = {
@@ -305,25 +300,13 @@ class PatienceMemory:
 # -- decisions -------------------------------------------------------------------------------------
 
 
-def threshold_bounds(config: DecisionConfig, criterion: str) -> tuple[int, int]:
-    """Return the smallest and the largest legal threshold of a criterion."""
-    if criterion == Criterion.CONFIDENCE:
-        return config.threshold_low, config.threshold_high
-    if criterion == Criterion.ENTROPY:
-        return EntropyArithmetic.THRESHOLD_LOW, EntropyArithmetic.THRESHOLD_HIGH
-    if criterion == Criterion.PATIENCE:
-        return 0, config.n_exits - 1
-    bounds = config.score_format_of(criterion)
-    return (0 if criterion == Criterion.MARGIN else bounds.low), bounds.high
-
-
 def check_any_threshold(config: DecisionConfig, threshold: int) -> int:
     """Return `threshold` if it is legal for one of the criteria present; raise otherwise."""
     if isinstance(threshold, bool) or not isinstance(threshold, (int, np.integer)):
         raise TypeError(f"Threshold must be an integer, not {threshold!r}")
-    lows, highs = zip(*(threshold_bounds(config, name) for name in config.criteria), strict=True)
-    if not min(lows) <= threshold <= max(highs):
-        raise ValueError(f"Threshold must be in {min(lows)}..{max(highs)}, not {threshold!r}")
+    low, high = any_threshold_bounds(config)
+    if not low <= threshold <= high:
+        raise ValueError(f"Threshold must be in {low}..{high}, not {threshold!r}")
     return int(threshold)
 
 

@@ -145,6 +145,14 @@ def port_table(ports: list[Port], clock: ClockPorts) -> list[tuple[str, str, str
 
 
 _WAIVER = """\
+// The parts of the unit are in one file.
+/* verilator lint_off DECLFILENAME */
+// Registers have the value of their declaration at power-up, and that of the reset after one.
+/* verilator lint_off PROCASSINIT */
+// A signal inside a part may have the name of the part.
+/* verilator lint_off VARHIDDEN */
+// Parts are given whole streams, of which they may use some signals only.
+/* verilator lint_off UNUSEDSIGNAL */
 // Operands are extended to the width of the result, as Verilog defines it: no bit is lost.
 /* verilator lint_off WIDTHEXPAND */
 // A logical not of a number asks whether it is 0.

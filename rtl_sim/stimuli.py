@@ -1,8 +1,9 @@
 """Vectors that tell a right decision unit from a nearly right one, and their right decisions."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations_with_replacement, islice
 from typing import NamedTuple
 
@@ -165,16 +166,31 @@ def _near_capacity(config: DecisionConfig) -> Iterable[tuple[int, ...]]:
         yield (*others, 0, top)
 
 
-def edge_workloads(config: DecisionConfig) -> list[Workload]:
-    """Return the edge vectors under thresholds at the bounds, at their scores and one beside."""
+def edge_workloads(
+    config: DecisionConfig,
+    score_of: Callable[[tuple[int, ...]], int] | None = None,
+    bounds: tuple[int, int] | None = None,
+) -> list[Workload]:
+    """Return the edge vectors under thresholds at the bounds, at their scores and one beside.
+
+    Parameters
+    ----------
+    config : DecisionConfig
+    score_of : callable, optional
+        Score of a vector; the confidence's unless given.
+    bounds : (int, int), optional
+        Of the thresholds; the confidence's unless given.
+    """
     vectors = edge_vectors(config)
-    scores = {vector: int(log_odds_score(config, np.array([vector]))[0]) for vector in vectors}
-    bounds = [config.threshold_low, config.threshold_high]
+    if score_of is None:
+        score_of = partial(_log_odds_of, config)
+    low, high = bounds or (config.threshold_low, config.threshold_high)
+    scores = {vector: score_of(vector) for vector in vectors}
     beside = sorted({score + step for score in scores.values() for step in (0, 1)})
-    legal = [t for t in beside if config.threshold_low <= t <= config.threshold_high]
+    legal = [threshold for threshold in beside if low <= threshold <= high]
     # of many scores a spread of them
-    chosen = bounds + legal[:: max(1, len(legal) // 12)]
-    chosen += [bounds[0]] * (-len(chosen) % config.n_exits)
+    chosen = [low, high, *legal[:: max(1, len(legal) // 12)]]
+    chosen += [low] * (-len(chosen) % config.n_exits)
     workloads = []
     for start in range(0, len(chosen), config.n_exits):
         thresholds = tuple(chosen[start : start + config.n_exits])
@@ -185,11 +201,15 @@ def edge_workloads(config: DecisionConfig) -> list[Workload]:
                     Vector(vector, exit_index)
                     for vector, score in scores.items()
                     for exit_index, threshold in enumerate(thresholds)
-                    if threshold in bounds or abs(score - threshold) <= 1
+                    if threshold in (low, high) or abs(score - threshold) <= 1
                 ),
             )
         )
     return [workload for workload in workloads if workload.vectors]
+
+
+def _log_odds_of(config: DecisionConfig, vector: tuple[int, ...]) -> int:
+    return int(log_odds_score(config, np.array([vector]))[0])
 
 
 def random_workload(config: DecisionConfig, n: int, seed: int) -> Workload:

@@ -1,33 +1,25 @@
 """The register map of the exit decision unit."""
 
+from .bounds import any_threshold_bounds, gate_bias_bounds
+from .criteria import GATE_WEIGHT, SELECTION_WIDTH, Criterion
 from .decision import DecisionConfig
 from .decision_streams import check_bus_config
-from .registers import Access, Array, Field, Register, RegisterMap
+from .histogram import HISTOGRAM_BINS
+from .registers import WORD_BYTES, Access, Array, Field, Register, RegisterMap
 
 MAGIC = int.from_bytes(b"OFRD", "big")
 """What the first register reads: the unit is there."""
 
 VERSION_MAJOR = 1
 """Rises when a program written for the map before would no longer work."""
-VERSION_MINOR = 0
+VERSION_MINOR = 1
 """Rises when something was added."""
 
 ADDRESS_WIDTH = 12
 """Bits of a byte address: 4 KiB, the smallest region that interconnects decode."""
 
-HISTOGRAM_BINS = 8
-
 EXIT_BASE = 0x400
 EXIT_STRIDE = 0x40
-
-
-def histogram_bin(config: DecisionConfig, score: int) -> int:
-    """Return the bin of a score: one for each octave of the odds from 1 to 64, and the two ends.
-
-    Bin 0 holds scores below 0, confidence below 1/2; bin k those from ``(k - 1) * 2**F``, where
-    the odds are ``2**(k - 1)`` to 1; bin 7 all from ``6 * 2**F``, confidence 64/65, on.
-    """
-    return min(max((score >> config.fraction_bits) + 1, 0), HISTOGRAM_BINS - 1)
 
 
 def decision_registers(config: DecisionConfig) -> RegisterMap:
@@ -43,58 +35,36 @@ def decision_registers(config: DecisionConfig) -> RegisterMap:
             _control(),
             _status(),
             _budget_guard(config),
+            _build_criteria(config),
             _cycles("cycles_low", 0x020, latch=True),
             _cycles("cycles_high", 0x024, latch=False),
-            Register(
-                name="threshold",
-                offset=EXIT_BASE,
-                arrays=(exits,),
-                fields=(
-                    Field(
-                        name="log_odds",
-                        lsb=0,
-                        width=config.threshold_format.width,
-                        signed=True,
-                        access=Access.READ_WRITE,
-                        reset=config.threshold_high,
-                        low=config.threshold_low,
-                        text="log-odds in logit LSBs at which the exit is taken",
-                    ),
-                ),
-                text="Threshold of an exit.",
-            ),
-            Register(
-                name="exit_control",
-                offset=EXIT_BASE + 0x04,
-                arrays=(exits,),
-                fields=(
-                    Field(
-                        name="enable",
-                        lsb=0,
-                        width=1,
-                        access=Access.READ_WRITE,
-                        reset=1,
-                        text="the exit may be taken; at 0 only the budget guard takes it",
-                    ),
-                ),
-                text="Control of an exit.",
-            ),
+            *_settings(config, exits),
             _counter("seen", 0x08, (exits,), f"Decisions at an exit, {count}."),
             _counter("exited", 0x0C, (exits,), f"Exits taken, forced ones included, {count}."),
             _counter(
                 "histogram",
                 0x20,
                 (exits, Array("bin", HISTOGRAM_BINS, 4)),
-                "Decisions at an exit by score: bin 0 below 0 (confidence below 1/2), bin k from "
-                f"(k - 1) * 2**fraction_bits (odds 2**(k - 1) to 1) to the next, the last without "
-                f"an upper end; {count}.",
+                f"Decisions at an exit by the score of their criterion, {count}.",
             ),
         ),
     )
 
 
-def config_of_parameters(parameters_0: int, parameters_1: int) -> DecisionConfig:
-    """Return the configuration of a unit from its two parameter registers.
+def setting_fields(config: DecisionConfig) -> tuple[tuple[str, str], ...]:
+    """Return (register, field) of all that tells how an exit decides; each may be there or not."""
+    settings = _settings(config, Array("exit", config.n_exits, EXIT_STRIDE))
+    judged_apart = ("exit_control", "enable")
+    return tuple(
+        (register.name, field.name)
+        for register in settings
+        for field in register.fields
+        if (register.name, field.name) != judged_apart and not field.is_fixed
+    )
+
+
+def config_of_parameters(parameters_0: int, parameters_1: int, parameters_2: int) -> DecisionConfig:
+    """Return the configuration of a unit from its parameter registers.
 
     Raises
     ------
@@ -103,7 +73,12 @@ def config_of_parameters(parameters_0: int, parameters_1: int) -> DecisionConfig
     """
     # the fields lie at the same place in every configuration
     first, second = _parameters(DecisionConfig())
-    values = {**first.unpack(parameters_0), **second.unpack(parameters_1)}
+    third = _build_criteria(DecisionConfig())
+    values = {
+        **first.unpack(parameters_0),
+        **second.unpack(parameters_1),
+        **third.unpack(parameters_2),
+    }
     return DecisionConfig(
         n_classes=values["classes"],
         logit_width=values["logit_width"],
@@ -111,7 +86,108 @@ def config_of_parameters(parameters_0: int, parameters_1: int) -> DecisionConfig
         mantissa_bits=values["mantissa_bits"],
         n_exits=values["exits"],
         tag_width=values["tag_width"],
+        lanes=values["lanes"],
+        criteria=tuple(name for name in Criterion if values["criteria"] >> name.code & 1),
     )
+
+
+def _settings(config: DecisionConfig, exits: Array) -> tuple[Register, ...]:
+    """Return the registers that tell how an exit decides."""
+    low, high = any_threshold_bounds(config)
+    registers = [
+        Register(
+            name="threshold",
+            offset=EXIT_BASE,
+            arrays=(exits,),
+            fields=(
+                Field(
+                    name="score",
+                    lsb=0,
+                    width=config.score_format.width,
+                    signed=True,
+                    access=Access.READ_WRITE,
+                    reset=high,
+                    low=low,
+                    high=high,
+                    text="score of the exit's criterion from which on the exit is taken",
+                ),
+            ),
+            text="Threshold of an exit.",
+        ),
+        Register(
+            name="exit_control",
+            offset=EXIT_BASE + 0x04,
+            arrays=(exits,),
+            fields=(
+                Field(
+                    name="enable",
+                    lsb=0,
+                    width=1,
+                    access=Access.READ_WRITE,
+                    reset=1,
+                    text="the exit may be taken; at 0 only the budget guard takes it",
+                ),
+                Field(
+                    name="criterion",
+                    lsb=8,
+                    width=SELECTION_WIDTH,
+                    access=Access.READ_WRITE,
+                    reset=Criterion(config.criteria[0]).code,
+                    choices=tuple(Criterion(name).code for name in config.criteria),
+                    text=_codes(config.criteria),
+                ),
+            ),
+            text="Control of an exit.",
+        ),
+    ]
+    if Criterion.GATE in config.criteria:
+        low, high = gate_bias_bounds(config)
+        registers.append(
+            Register(
+                name="gate_bias",
+                offset=EXIT_BASE + 0x10,
+                arrays=(exits,),
+                fields=(
+                    Field(
+                        name="bias",
+                        lsb=0,
+                        width=config.score_format_of(Criterion.GATE).width,
+                        signed=True,
+                        access=Access.READ_WRITE,
+                        low=low,
+                        high=high,
+                        text="what the gate adds to the weighted scores",
+                    ),
+                ),
+                text="Bias of the gate of an exit.",
+            )
+        )
+        registers += [_weight(name, exits) for name in config.features]
+    return tuple(registers)
+
+
+def _weight(name: Criterion, exits: Array) -> Register:
+    return Register(
+        name=f"weight_{name}",
+        offset=EXIT_BASE + 0x14 + WORD_BYTES * name.code,
+        arrays=(exits,),
+        fields=(
+            Field(
+                name="weight",
+                lsb=0,
+                width=GATE_WEIGHT.width,
+                signed=True,
+                access=Access.READ_WRITE,
+                text=f"what the gate multiplies the score of the {name} by",
+            ),
+        ),
+        text="Weight of the gate of an exit.",
+    )
+
+
+def _codes(criteria: tuple[str, ...]) -> str:
+    codes = ", ".join(f"{Criterion(name).code} {name}" for name in criteria)
+    return f"what the exit decides by: {codes}"
 
 
 def _constant(name: str, lsb: int, width: int, value: int, text: str) -> Field:
@@ -144,6 +220,20 @@ def _parameters(config: DecisionConfig) -> tuple[Register, Register]:
             ),
             text="Build parameters: exits.",
         ),
+    )
+
+
+def _build_criteria(config: DecisionConfig) -> Register:
+    mask = sum(1 << Criterion(name).code for name in config.criteria)
+    text = "criteria that are there, a bit for each code"
+    return Register(
+        name="parameters_2",
+        offset=0x01C,
+        fields=(
+            _constant("criteria", 0, 8, mask, text),
+            _constant("lanes", 8, 8, config.lanes, "most logits in a beat"),
+        ),
+        text="Build parameters: criteria and lanes.",
     )
 
 

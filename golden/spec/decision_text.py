@@ -2,14 +2,24 @@
 
 from textwrap import fill
 
+from .bounds import threshold_bounds
+from .criteria import Criterion, EntropyArithmetic
 from .decision import DecisionConfig
 from .decision_registers import VERSION_MAJOR, VERSION_MINOR, decision_registers
-from .decision_streams import DECISION_FIELDS, user_fields
+from .decision_streams import (
+    decision_fields,
+    decision_width,
+    has_wide_score,
+    samples_with_last,
+    user_fields,
+)
+from .histogram import gate_edges_log2
 from .register_text import (
     LINE_WIDTH,
     c_definitions,
     field_definitions,
     field_markdown,
+    markdown_table,
     register_markdown,
 )
 
@@ -37,6 +47,12 @@ def c_header(config: DecisionConfig) -> str:
         "/* Parameters of the generated unit. */",
         *(f"#define {_PREFIX}_{name.upper()} {value}" for name, value in config.describe().items()),
         "",
+        "/* Criteria that the unit has: what the criterion of exit_control is set to. */",
+        *(
+            f"#define {_PREFIX}_CRITERION_{name.upper()} {Criterion(name).code}u"
+            for name in config.criteria
+        ),
+        "",
         "/* Value of a field in a word, for fields without sign: pass its name less the prefix. */",
         f"#define {_PREFIX}_GET(word, field) \\",
         f"    (((uint32_t)(word) & {_PREFIX}_##field##_MASK) >> {_PREFIX}_##field##_SHIFT)",
@@ -47,19 +63,35 @@ def c_header(config: DecisionConfig) -> str:
     for field in user_fields(config):
         lines += field_definitions(field, f"{_PREFIX}_TUSER_{field.name}".upper())
     lines += ["", "/* -- TDATA of a decision -- */"]
-    for field in DECISION_FIELDS:
+    narrow = [field for field in decision_fields(config) if not field.signed]
+    for field in narrow:
         lines += field_definitions(field, f"{_PREFIX}_TDATA_{field.name}".upper())
-    score = next(field for field in DECISION_FIELDS if field.signed)
-    sign = 1 << (score.width - 1)
+    lines += _score_macro(config)
     lines += [
-        "",
-        "/* The score of a decision with its sign. */",
-        f"#define {_PREFIX}_SCORE(tdata) \\",
-        f"    ((int32_t)({_PREFIX}_GET(tdata, TDATA_SCORE) ^ {sign:#x}u) - (int32_t){sign:#x})",
         "",
         "#endif",
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _score_macro(config: DecisionConfig) -> list[str]:
+    name = f"{_PREFIX}_SCORE(tdata)"
+    if has_wide_score(config):
+        return [
+            "",
+            "/* The score of a decision with its sign; TDATA is a uint64_t. */",
+            f"#define {name} \\",
+            "    ((int32_t)((int64_t)((uint64_t)(tdata) >> 32 ^ 0x80000000u) - 0x80000000ll))",
+        ]
+    (score,) = (field for field in decision_fields(config) if field.signed)
+    sign = 1 << (score.width - 1)
+    return [
+        *field_definitions(score, f"{_PREFIX}_TDATA_SCORE"),
+        "",
+        "/* The score of a decision with its sign. */",
+        f"#define {name} \\",
+        f"    ((int32_t)({_PREFIX}_GET(tdata, TDATA_SCORE) ^ {sign:#x}u) - (int32_t){sign:#x})",
+    ]
 
 
 def registers_document(config: DecisionConfig) -> str:
@@ -95,7 +127,14 @@ A write takes effect at the clock edge that raises BVALID. A vector is decided b
 they stand in the cycle in which its last beat is taken, whatever is written before or after that.
 A status flag that is set in the cycle in which it is cleared stays set. A counter that is read
 includes each decision that was taken from the unit before ARVALID.
+{_pause(config)}
+## Criteria
 
+The exit is taken if the score of its criterion reaches the threshold. A threshold may be written
+that is legal for any criterion of the unit; it is compared as it is with the score of the one
+selected. The bins of the histogram, the first and the last without an end:
+
+{_criteria_table(config)}
 ## AXI4-Stream: logits in
 
 One logit a beat, in the low bits of TDATA, TLAST with the last of a vector, TKEEP all ones.
@@ -104,6 +143,47 @@ TUSER of the last beat:
 {field_markdown(user_fields(config))}
 ## AXI4-Stream: decisions out
 
-One beat for each vector, in order, TLAST and TKEEP all ones. TUSER as it came in; TDATA, 32 bits:
+One beat for each vector, in order, TLAST and TKEEP all ones. TUSER as it came in; TDATA,
+{decision_width(config)} bits:
 
-{field_markdown(DECISION_FIELDS)}"""
+{field_markdown(decision_fields(config))}"""
+
+
+_SCORES = {
+    Criterion.CONFIDENCE: "log-odds of the label in logit LSBs",
+    Criterion.MARGIN: "largest logit less the second largest, in logit LSBs",
+    Criterion.ENTROPY: f"entropy, negated, in 1/{EntropyArithmetic.SCALE} bit",
+    Criterion.GATE: "weighted sum of the other scores, and the bias",
+    Criterion.PATIENCE: "exits in a row, up to this one, that agree with the exit before",
+}
+
+_BINS = {
+    Criterion.CONFIDENCE: "0: below 0 (confidence below 1/2); k: from (k - 1) * 2**fraction_bits "
+    "(odds of 2**(k - 1) to 1) on",
+    Criterion.MARGIN: "k: from k * 2**fraction_bits (2**k times the second) on",
+    Criterion.ENTROPY: "k: (8 - k) / 4 bits and less",
+    Criterion.PATIENCE: "k: k agreements",
+}
+
+
+def _pause(config: DecisionConfig) -> str:
+    if samples_with_last(config):
+        return ""
+    return """\
+After a write to threshold, criterion, bias or weight of an exit no beat is taken until the vectors
+inside are decided.
+"""
+
+
+def _criteria_table(config: DecisionConfig) -> str:
+    rows = []
+    for name in map(Criterion, config.criteria):
+        low, high = threshold_bounds(config, name)
+        bins = _BINS.get(name) or _gate_bins(config)
+        rows.append((str(name.code), str(name), _SCORES[name], f"{low} to {high}", bins))
+    return markdown_table(("code", "criterion", "score", "thresholds", "bins"), rows)
+
+
+def _gate_bins(config: DecisionConfig) -> str:
+    edges = ", ".join(f"2**{edge}" for edge in gate_edges_log2(config))
+    return f"4 to 7: from 0, {edges} on; 3 to 0: below 0 and as far from it"

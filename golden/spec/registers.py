@@ -19,6 +19,8 @@ from .checks import require_int
 from .numbers import IntegerFormat
 
 WORD_BITS = 32
+LONG_WORD_BITS = 2 * WORD_BITS
+"""Bits of the longest word of a stream; a register has `WORD_BITS`."""
 WORD_BYTES = WORD_BITS // 8
 WORD_MASK = (1 << WORD_BITS) - 1
 
@@ -61,6 +63,8 @@ class Field:
         Value after reset; that of a constant.
     low, high : int, optional
         Smallest and largest value that may be written; what the bits can hold unless given.
+    choices : tuple of int, optional
+        The only values that may be written, in ascending order, in place of `low` and `high`.
     text : str
         What it means, a phrase for the documents; empty if the register's text says it all.
     """
@@ -73,11 +77,12 @@ class Field:
     reset: int = 0
     low: int | None = None
     high: int | None = None
+    choices: tuple[int, ...] = ()
     text: str
 
     def __post_init__(self) -> None:
-        require_int("Lowest bit", self.lsb, 0, WORD_BITS - 1)
-        require_int("Field width", self.width, 1, WORD_BITS - self.lsb)
+        require_int("Lowest bit", self.lsb, 0, LONG_WORD_BITS - 1)
+        require_int("Field width", self.width, 1, LONG_WORD_BITS - self.lsb)
         low, high = self.bounds
         require_int("Reset value", self.reset, low, high)
 
@@ -89,9 +94,22 @@ class Field:
     @property
     def bounds(self) -> tuple[int, int]:
         """Smallest and largest legal value."""
+        if self.choices:
+            return self.choices[0], self.choices[-1]
         low = self.format.low if self.low is None else self.low
         high = self.format.high if self.high is None else self.high
         return low, high
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is but one legal value: it is written, but never changes."""
+        low, high = self.bounds
+        return low == high
+
+    def accepts(self, value: int) -> bool:
+        """Return whether `value` is legal."""
+        low, high = self.bounds
+        return low <= value <= high and (not self.choices or value in self.choices)
 
     @property
     def mask(self) -> int:
@@ -160,6 +178,7 @@ class Register:
             )
         used = 0
         for field in self.fields:
+            require_int(f"End of field {field.name}", field.lsb + field.width, 1, WORD_BITS)
             if used & field.mask:
                 raise ValueError(f"Fields of {self.name} must be apart, not {self.fields!r}")
             used |= field.mask
@@ -236,13 +255,10 @@ class Register:
 
     def accepts(self, word: int) -> bool:
         """Return whether writing `word` is legal: it has the form and range of the fields."""
-        values = {field.name: field.extract(word) for field in self.fields if field.access.writable}
-        in_range = all(
-            field.bounds[0] <= values[field.name] <= field.bounds[1]
-            for field in self.fields
-            if field.access.writable
-        )
-        return self.writable and in_range and word == self.pack(values)
+        writable = [field for field in self.fields if field.access.writable]
+        values = {field.name: field.extract(word) for field in writable}
+        legal = all(field.accepts(values[field.name]) for field in writable)
+        return self.writable and legal and word == self.pack(values)
 
 
 @dataclass(frozen=True, kw_only=True)

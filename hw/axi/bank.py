@@ -59,6 +59,8 @@ def _member(register: Register, field: Field):
         case Access.CONSTANT:
             return None
         case Access.READ_WRITE:
+            if field.is_fixed:
+                return None
             member = Out(_shape(field), init=field.reset)
         case Access.PULSE:
             member = Out(_shape(field))
@@ -94,9 +96,10 @@ class RegisterBank(wiring.Component):
     memory : Out(MemoryPort)
         If a register of the map lies in a memory.
     <register>_<field>
-        For each field. Read-write: Out, the value. Write 1 to act: Out, high for one cycle, that
-        of the write. Read only: In, the value. Write 1 to clear: In, sets the flag when high,
-        whatever is written in that cycle. Arrays of these for a register in arrays.
+        For each field. Read-write: Out, the value; none if it can have but one. Write 1 to act:
+        Out, high for one cycle, that of the write. Read only: In, the value. Write 1 to clear: In,
+        sets the flag when high, whatever is written in that cycle. Arrays of these for a register
+        in arrays.
     <register>_read : Out(1)
         For registers with `latch`: high in the cycle in which the register is read.
     """
@@ -192,6 +195,8 @@ class RegisterBank(wiring.Component):
                     continue
                 case Access.CONSTANT:
                     value = field.reset
+                case Access.READ_WRITE if field.is_fixed:
+                    value = field.reset
                 case Access.WRITE_1_TO_CLEAR:
                     value = flags[register.name, field.name]
                 case _:
@@ -234,7 +239,7 @@ class RegisterBank(wiring.Component):
                 for field in register.fields:
                     written = data[field.lsb : field.lsb + field.width]
                     match field.access:
-                        case Access.READ_WRITE:
+                        case Access.READ_WRITE if not field.is_fixed:
                             m.d.sync += self._value(register, field, index).eq(written)
                         case Access.PULSE:
                             m.d.comb += self._value(register, field, index).eq(written)
@@ -259,6 +264,9 @@ def _legal(register: Register, data):
         value = written.as_signed() if field.signed else written
         if field.signed:
             legal &= data.as_signed() == value
+        if field.choices:
+            legal &= reduce(or_, (value == choice for choice in field.choices))
+            continue
         if low > field.format.low:
             legal &= value >= low
         if high < field.format.high:

@@ -1,44 +1,58 @@
 """The exit decision unit with AXI4-Stream in and out and AXI4-Lite registers."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ...golden.spec.decision import DecisionConfig
 from ...golden.spec.decision_registers import (
     ADDRESS_WIDTH,
-    HISTOGRAM_BINS,
+    EXIT_BASE,
     decision_registers,
 )
 from ...golden.spec.decision_streams import (
-    DECISION_FIELDS,
-    DECISION_WIDTH,
     check_bus_config,
+    decision_fields,
+    decision_width,
     logit_bytes,
+    samples_with_last,
     user_fields,
     user_width,
 )
+from ...golden.spec.histogram import HISTOGRAM_BINS
+from ...golden.spec.registers import WORD_BYTES
 from ..axi import AxiLite, AxiLiteSlave, AxiStream, RegisterBank, SkidBuffer
+from .composite import create_unit
 from .counters import DecisionCounters
 from .cycles import CycleCounter
-from .intake import CoreTag, VectorIntake, core_config
+from .histogram import HistogramBin
+from .intake import VectorIntake, VectorNote
 from .payload import Decision
-from .unit import DecisionUnit
+from .scores import ScoreQueue
+from .settings import REGISTER_OF_SETTING, ExitSettings, HeldSettings, SampledSettings
+from .timing import latency_of
 
 __all__ = ["AxiDecisionUnit", "axi_members"]
+
+N_INSIDE = 8
+"""Most vectors between the last beat at the intake and the decision: more than the core holds of
+those that come a logit a cycle, so that none waits for it."""
 
 
 def axi_members(config: DecisionConfig) -> dict[str, wiring.Member]:
     """Return the members of the unit with buses, named as AXI names ports."""
     return {
         "s_axis": In(AxiStream(logit_bytes(config), user_width(config))),
-        "m_axis": Out(AxiStream(DECISION_WIDTH // 8, user_width(config))),
+        "m_axis": Out(AxiStream(decision_width(config) // 8, user_width(config))),
         "s_axil": In(AxiLite(ADDRESS_WIDTH)),
     }
 
 
 class JudgedDecision(data.StructLayout):
-    """A decision with enable and budget guard applied; named as the stream's fields."""
+    """A decision with enable and budget guard applied; named as the stream's fields.
+
+    And the bin of the histogram that it belongs to.
+    """
 
     def __init__(self, config: DecisionConfig):
         core = Decision(config)
@@ -51,6 +65,7 @@ class JudgedDecision(data.StructLayout):
                 "score": core["score"].shape,
                 "exit_index": core["exit_index"].shape,
                 "tag": core["tag"].shape,
+                "bin": range(HISTOGRAM_BINS),
             }
         )
 
@@ -63,9 +78,13 @@ class AxiDecisionUnit(wiring.Component):
     edge that raises BVALID; a vector is decided by the registers as they stand in the cycle in
     which its last beat is taken. Counters count what the receiver has taken.
 
+    How a core gets the settings of a vector's exit depends on when it needs them: right after the
+    last beat (confidence, margin, both: `SampledSettings`), or later, in parts (`HeldSettings`;
+    then a write to an exit's settings keeps beats out until the vectors inside are decided).
+
     No output depends on an input in the same cycle.
 
-    Latency: `latency` cycles from the last beat to `m_axis.tvalid`. Throughput: one logit a cycle;
+    Latency: `latency` cycles from the last beat to `m_axis.tvalid`. Throughput: that of the core;
     the counters take a decision every 3 cycles, so only vectors of 2 logits wait for them, and any
     for a read of a counter.
 
@@ -91,10 +110,14 @@ class AxiDecisionUnit(wiring.Component):
 
     def __init__(self, config: DecisionConfig):
         self.config = check_bus_config(config)
-        self._core = DecisionUnit(core_config(config))
-        self.latency = VectorIntake.latency + self._core.latency + SkidBuffer.latency
+        self._core = create_unit(config)
         self._registers = decision_registers(config)
         super().__init__(axi_members(config))
+
+    def latency(self, n_logits: int) -> int:
+        """Return the cycles from the last of `n_logits` beats to the decision, without a gate."""
+        core = latency_of(self._core, n_logits)
+        return VectorIntake.latency + core + SkidBuffer.latency
 
     def elaborate(self, platform):
         m = Module()
@@ -102,6 +125,7 @@ class AxiDecisionUnit(wiring.Component):
         m.submodules.slave = slave = AxiLiteSlave(ADDRESS_WIDTH)
         m.submodules.bank = bank = RegisterBank(self._registers)
         m.submodules.intake = intake = VectorIntake(config)
+        m.submodules.notes = notes = ScoreQueue(VectorNote(config), N_INSIDE)
         m.submodules.core = core = self._core
         m.submodules.skid = skid = SkidBuffer(JudgedDecision(config))
         m.submodules.counters = counters = DecisionCounters(config)
@@ -112,27 +136,61 @@ class AxiDecisionUnit(wiring.Component):
         connect(m, flipped(self.s_axis), intake.bus)
         connect(m, intake.o, core.i)
         self._elaborate_cycles(m, bank)
+        held = self._elaborate_settings(m, bank, slave.port, intake, notes)
 
-        for k in range(config.n_exits):
-            m.d.comb += [
-                intake.threshold[k].eq(bank.threshold_log_odds[k]),
-                intake.criterion_enable[k].eq(bank.exit_control_enable[k]),
-                # the intake has chosen the exit's already
-                core.thresholds[k].eq(intake.o_threshold),
-            ]
         m.d.comb += [
+            intake.hold.eq(held | ~notes.i.ready),
             intake.enable.eq(bank.control_enable),
             intake.guard_enable.eq(bank.budget_guard_enable),
             intake.guard_exit_index.eq(bank.budget_guard_exit_index),
+            notes.i.valid.eq(intake.taken),
+            notes.i.payload.eq(intake.note),
             bank.status_short_vector.eq(intake.errors.short_vector),
             bank.status_long_vector.eq(intake.errors.long_vector),
             bank.status_exit_index.eq(intake.errors.exit_index),
             bank.status_keep.eq(intake.errors.keep),
             counters.clear.eq(bank.control_clear_counters),
         ]
-        self._elaborate_judgement(m, core.o, skid.i)
+        self._elaborate_judgement(m, core.o, notes.o, skid.i)
         self._elaborate_output(m, skid.o, counters)
         return m
+
+    def _elaborate_settings(self, m, bank, port, intake, notes):
+        """Lead the settings of each exit to the core; return whether the intake must wait."""
+        config = self.config
+        core = self._core
+        if samples_with_last(config):
+            m.submodules.settings = settings = SampledSettings(config)
+            m.d.comb += [
+                settings.taken.eq(intake.taken),
+                settings.exit_index.eq(intake.exit_index),
+                settings.closes.eq(intake.o.valid & intake.o.payload.last),
+                settings.passed.eq(intake.o.ready),
+            ]
+            hold = Const(0)
+        else:
+            m.submodules.settings = settings = HeldSettings(config)
+            m.d.comb += [
+                settings.written.eq(port.write & (port.write_address >= EXIT_BASE // WORD_BYTES)),
+                settings.empty.eq(~notes.o.valid),
+            ]
+            hold = settings.hold
+        for k in range(config.n_exits):
+            m.d.comb += intake.criterion_enable[k].eq(bank.exit_control_enable[k])
+            for name in ExitSettings(config).members:
+                register, field = REGISTER_OF_SETTING[name]
+                written = getattr(bank, f"{register}_{field}")[k]
+                held = settings.o[k][name]
+                m.d.comb += settings.settings[k][name].eq(written)
+                if name == "threshold":
+                    m.d.comb += core.thresholds[k].eq(held)
+                elif name == "selection":
+                    m.d.comb += [intake.selection[k].eq(written), core.selection[k].eq(held)]
+                elif name == "offset":
+                    m.d.comb += core.offsets[k].eq(held)
+                else:
+                    m.d.comb += core.weights[k][name.removeprefix("weight_")].eq(held)
+        return hold
 
     def _elaborate_cycles(self, m, bank):
         m.submodules.cycles = cycles = CycleCounter()
@@ -146,27 +204,33 @@ class AxiDecisionUnit(wiring.Component):
         with m.If(bank.cycles_low_read):
             m.d.sync += high.eq(cycles.value[32:])
 
-    def _elaborate_judgement(self, m, o, judged):
+    def _elaborate_judgement(self, m, o, note, judged):
         """Apply enable and budget guard of the vector to its decision."""
-        tag = data.View(CoreTag(self.config), o.payload.tag)
+        kept = note.payload
         by_criterion = Signal()
+        m.submodules.histogram_bin = histogram_bin = HistogramBin(self.config)
+        if len(self.config.criteria) > 1:
+            m.d.comb += histogram_bin.selection.eq(kept.selection)
         m.d.comb += [
-            by_criterion.eq(o.payload.exit & tag.judgement.criterion),
+            by_criterion.eq(o.payload.exit & kept.criterion),
+            histogram_bin.score.eq(o.payload.score),
             judged.valid.eq(o.valid),
             o.ready.eq(judged.ready),
-            judged.payload.exit.eq(by_criterion | tag.judgement.guard),
-            judged.payload.forced.eq(tag.judgement.guard & ~by_criterion),
-            judged.payload.error.eq(tag.judgement.error),
+            note.ready.eq(o.valid & judged.ready),
+            judged.payload.exit.eq(by_criterion | kept.guard),
+            judged.payload.forced.eq(kept.guard & ~by_criterion),
+            judged.payload.error.eq(kept.error),
             judged.payload.label.eq(o.payload.label),
             judged.payload.score.eq(o.payload.score),
-            judged.payload.exit_index.eq(o.payload.exit_index),
-            judged.payload.tag.eq(tag.tag),
+            judged.payload.exit_index.eq(kept.exit_index),
+            judged.payload.tag.eq(o.payload.tag),
+            judged.payload.bin.eq(histogram_bin.bin),
         ]
 
     def _elaborate_output(self, m, o, counters):
         """Put decisions on the bus, and count those that are taken."""
         bus = self.m_axis
-        for field in DECISION_FIELDS:
+        for field in decision_fields(self.config):
             value = o.payload[field.name]
             m.d.comb += bus.tdata[field.lsb : field.lsb + field.width].eq(value)
         for field in user_fields(self.config):
@@ -181,12 +245,5 @@ class AxiDecisionUnit(wiring.Component):
             counters.count.eq(bus.tvalid & bus.tready & ~o.payload.error),
             counters.decision.exit.eq(o.payload.exit),
             counters.decision.exit_index.eq(o.payload.exit_index),
+            counters.decision.bin.eq(o.payload.bin),
         ]
-        # floor(score / 2**F) + 1 within the bins, see histogram_bin
-        octave = Signal.like(o.payload.score)
-        m.d.comb += octave.eq(o.payload.score >> self.config.fraction_bits)
-        with m.If(octave < 0):
-            m.d.comb += counters.decision.bin.eq(0)
-        with m.Else():
-            top = HISTOGRAM_BINS - 1
-            m.d.comb += counters.decision.bin.eq(Mux(octave >= top - 1, top, octave + 1))

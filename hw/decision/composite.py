@@ -78,19 +78,28 @@ class CriteriaUnit(wiring.Component):
             shape = signed(config.score_format_of(Criterion.GATE).width)
             members["weights"] = In(GateWeights(config)).array(config.n_exits)
             members["offsets"] = In(shape).array(config.n_exits)
+        # patience alone needs a label: that of the margin
+        names = config.features or (Criterion.MARGIN,)
+        self._cores = {name: _CORES[name](replace(config, criteria=(name,))) for name in names}
         super().__init__(members)
+
+    def latency(self, n_logits: int) -> int:
+        """Return the cycles from the last of `n_logits` logits to the decision, without a gate."""
+        latencies = (core.latency for core in self._cores.values())
+        slowest = max(each(n_logits) if callable(each) else each for each in latencies)
+        patience = PatienceStage.latency if Criterion.PATIENCE in self.config.criteria else 0
+        return slowest + ScoreQueue.latency + patience
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
 
         # -- every criterion sees every logit ----------------------------------------------------
-        # patience alone needs a label: that of the margin
-        names = config.features or (Criterion.MARGIN,)
-        cores = {}
+        cores = self._cores
+        names = tuple(cores)
         queues = {}
         for name in names:
-            m.submodules[name] = cores[name] = _CORES[name](replace(config, criteria=(name,)))
+            m.submodules[name] = cores[name]
             layout = cores[name].o.payload.shape()
             m.submodules[f"{name}_queue"] = queues[name] = ScoreQueue(layout, _QUEUE_DEPTH)
             wiring.connect(m, cores[name].o, queues[name].i)

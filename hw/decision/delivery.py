@@ -11,7 +11,8 @@ from ...golden.spec.decision_streams import check_bus_config
 from ...golden.spec.decision_text import C_HEADER_NAME, c_header, registers_document
 from ..verilog import AXI_CLOCK, generate_verilog
 from .axi import AxiDecisionUnit, axi_members
-from .unit import DecisionUnit
+from .composite import create_unit
+from .timing import latency_text, throughput_text
 
 __all__ = [
     "AXI_MODULE_NAME",
@@ -34,11 +35,12 @@ AXI_MODULE_NAME = "offramp_decision_axi"
 
 def decision_verilog(config: DecisionConfig) -> str:
     """Return the Verilog of the unit, with parameters and latency in its header."""
-    unit = DecisionUnit(config)
+    unit = create_unit(config)
     facts = {
         **config.describe(),
-        "latency": f"{unit.latency} cycles from the last logit to the decision",
-        "throughput": "one logit a cycle, no bubble between vectors",
+        "criteria": ", ".join(config.criteria),
+        "latency": latency_text(config, unit, "logit"),
+        "throughput": throughput_text(config),
     }
     return generate_verilog(unit, MODULE_NAME, facts)
 
@@ -49,13 +51,14 @@ def axi_decision_verilog(config: DecisionConfig) -> str:
     Raises
     ------
     ValueError
-        The tag is too wide for the buses.
+        The configuration does not fit the buses.
     """
     unit = AxiDecisionUnit(check_bus_config(config))
     facts = {
         **config.describe(),
-        "latency": f"{unit.latency} cycles from the last beat to the decision",
-        "throughput": "one logit a cycle, no bubble between vectors of 3 logits or more",
+        "criteria": ", ".join(config.criteria),
+        "latency": latency_text(config, unit, "beat"),
+        "throughput": throughput_text(config, buses=True),
         "registers": f"see {C_HEADER_NAME}",
     }
     return generate_verilog(unit, AXI_MODULE_NAME, facts, AXI_CLOCK)

@@ -1,14 +1,25 @@
 """What the ports of the decision unit mean, and what it promises about time."""
 
 from amaranth.hdl import Fragment
+from amaranth.lib import wiring
 
+from ...golden.spec.bounds import any_threshold_bounds, gate_bias_bounds
+from ...golden.spec.criteria import Criterion
 from ...golden.spec.decision import DecisionConfig
+from ...golden.spec.decision_streams import samples_with_last
 from ..verilog import FlatPorts
 from .axi import AxiDecisionUnit
+from .composite import create_unit
 from .delivery import PortDescription
-from .unit import DecisionUnit
+from .timing import latency_of, latency_text
 
-__all__ = ["axi_decision_latency", "decision_latency", "decision_ports"]
+__all__ = [
+    "axi_decision_latency",
+    "axi_decision_latency_text",
+    "decision_latency",
+    "decision_latency_text",
+    "decision_ports",
+]
 
 _MEANINGS = {
     "clk": "clock, rising edge",
@@ -28,37 +39,76 @@ _MEANINGS = {
 }
 
 
+_SETTINGS = {
+    "threshold": "threshold of exit {exit}, {low} to {high}",
+    "selection": "what exit {exit} decides by: {codes}",
+    "offset": "what the gate of exit {exit} adds, {offset_low} to {offset_high}",
+    "weight": "what the gate of exit {exit} multiplies the {score} by",
+}
+
+
 def decision_ports(config: DecisionConfig) -> tuple[PortDescription, ...]:
     """Return the ports of the unit without buses, clock and reset first."""
     meanings = {
         **_MEANINGS,
         "i_logit": f"the logit, class 0 first; one LSB is 1/{1 << config.fraction_bits} octave",
+        "o_score": f"score of {' or '.join(config.criteria)}",
     }
-    for k in range(config.n_exits):
-        meanings[f"threshold_{k}"] = (
-            f"threshold of exit {k}, {config.threshold_low} to {config.threshold_high}; "
-            "sampled in the cycle after the last logit, later while a decision waits"
-        )
+    if config.criteria == (Criterion.CONFIDENCE,):
+        meanings["o_score"] = _MEANINGS["o_score"]
     ports = [PortDescription(name, "input", 1, meanings[name]) for name in ("clk", "rst")]
-    flat = FlatPorts(DecisionUnit(config))
+    flat = FlatPorts(create_unit(config))
     # Amaranth warns of components that are never elaborated
     Fragment.get(flat, None)
     for port in flat.ports:
         sign = "signed; " if port.signed and port.width > 1 else ""
-        text = f"{sign}{meanings[port.name]}"
+        meaning = meanings.get(port.name) or _setting_text(config, port.name)
+        text = f"{sign}{meaning}"
         ports.append(PortDescription(port.name, port.direction, port.width, text))
     return tuple(ports)
 
 
+def _setting_text(config: DecisionConfig, port: str) -> str:
+    """Return the meaning of a port named ``<setting>_<exit>`` or ``weight_<exit>_<score>``."""
+    setting, number, *score = port.split("_")
+    values = {"exit": number, "score": "".join(score)}
+    values["low"], values["high"] = map(str, any_threshold_bounds(config))
+    values["codes"] = ", ".join(f"{Criterion(name).code} {name}" for name in config.criteria)
+    if Criterion.GATE in config.criteria:
+        low, high = gate_bias_bounds(config)
+        values |= {"offset_low": str(low), "offset_high": str(high)}
+    when = (
+        "sampled in the cycle after the last logit, later while a decision waits"
+        if samples_with_last(config)
+        else "constant while a vector of the exit is inside"
+    )
+    return f"{_SETTINGS[setting].format(**values)}; {when}"
+
+
 def decision_latency(config: DecisionConfig) -> int:
-    """Return the cycles from the transfer of the last logit to the decision."""
-    unit = DecisionUnit(config)
-    Fragment.get(unit, None)
-    return int(unit.latency)
+    """Return the cycles from the last logit to the decision, of two logits, without a gate."""
+    return _latency(create_unit(config))
 
 
 def axi_decision_latency(config: DecisionConfig) -> int:
-    """Return the cycles from the transfer of the last beat to the decision, with buses."""
+    """Return the cycles from the last beat to the decision, as above, with buses."""
+    return _latency(AxiDecisionUnit(config))
+
+
+def _latency(unit: wiring.Component) -> int:
+    Fragment.get(unit, None)
+    return int(latency_of(unit))
+
+
+def decision_latency_text(config: DecisionConfig) -> str:
+    """Return the latency of the unit, for any vector."""
+    unit = create_unit(config)
+    Fragment.get(unit, None)
+    return latency_text(config, unit, "logit")
+
+
+def axi_decision_latency_text(config: DecisionConfig) -> str:
+    """Return the latency of the unit with buses, for any vector."""
     unit = AxiDecisionUnit(config)
     Fragment.get(unit, None)
-    return int(unit.latency)
+    return latency_text(config, unit, "beat")

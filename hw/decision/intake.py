@@ -1,21 +1,20 @@
-"""Vectors from the bus: checked, made legal, and tied to the registers of their moment."""
+"""Vectors from the bus: checked, made legal, and noted for when they are decided."""
 
-from dataclasses import replace
-
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...golden.spec.criteria import SELECTION_WIDTH
 from ...golden.spec.decision import DecisionConfig
 from ...golden.spec.decision_streams import logit_bytes, user_fields, user_width
 from ..axi.signature import AxiStream
 from .payload import LogitBeat
 
-__all__ = ["Errors", "Judgement", "VectorIntake", "core_config"]
+__all__ = ["Errors", "VectorIntake", "VectorNote"]
 
 
-class Judgement(data.StructLayout):
-    """How a vector is to be judged; travels through the core with its tag.
+class VectorNote(data.StructLayout):
+    """What is kept beside the core of a vector inside.
 
     Members
     -------
@@ -25,17 +24,17 @@ class Judgement(data.StructLayout):
         The budget guard takes it.
     error : 1
         The vector is illegal; the other two are 0.
+    exit_index : exit_index_width
+        As it came, legal or not.
+    selection : 3
+        Code of the criterion, if there are several.
     """
 
-    def __init__(self):
-        super().__init__({"criterion": 1, "guard": 1, "error": 1})
-
-
-class CoreTag(data.StructLayout):
-    """The tag that the core sees."""
-
     def __init__(self, config: DecisionConfig):
-        super().__init__({"tag": config.tag_width, "judgement": Judgement()})
+        fields = {"criterion": 1, "guard": 1, "error": 1, "exit_index": config.exit_index_width}
+        if len(config.criteria) > 1:
+            fields["selection"] = SELECTION_WIDTH
+        super().__init__(fields)
 
 
 class Errors(data.StructLayout):
@@ -45,19 +44,15 @@ class Errors(data.StructLayout):
         super().__init__({"short_vector": 1, "long_vector": 1, "exit_index": 1, "keep": 1})
 
 
-def core_config(config: DecisionConfig) -> DecisionConfig:
-    """Return the configuration of the core behind the intake."""
-    return replace(config, tag_width=CoreTag(config).size)
-
-
 class VectorIntake(wiring.Component):
     """Take vectors from AXI4-Stream and give the core legal ones.
 
-    With a vector's last beat, the threshold and the enable of its exit and the budget guard are
-    sampled: they hold for this vector, whatever is written later, so a write never falls inside
-    one. What is illegal is flagged and reaches the core in a legal form, so that each TLAST has
-    one decision: of a vector that is too long all but the first ``n_classes - 1`` logits and the
-    last are dropped, a single logit is sent twice.
+    What is illegal is flagged and reaches the core in a legal form, so that each TLAST has one
+    decision: of a vector that is too long all but the first ``n_classes - 1`` logits and the last
+    are dropped, a single logit is sent twice, an exit that there is not counts as exit 0.
+
+    With a vector's last beat the enable of its exit and the budget guard are sampled: they hold
+    for this vector, whatever is written later, so a write never falls inside one.
 
     Latency: 1 cycle. Throughput: one logit a cycle. `bus.tready` depends on no input of the bus.
 
@@ -68,35 +63,42 @@ class VectorIntake(wiring.Component):
         from the last beat.
     enable : In(1)
         Begin vectors; one that was begun is finished without it.
-    threshold, criterion_enable : In [n_exits]
-        For each exit.
+    hold : In(1)
+        Take nothing.
+    criterion_enable : In [n_exits]
+    selection : In(3) [n_exits]
+        Code of the criterion of each exit.
     guard_enable, guard_exit_index : In
         Take exits of that index and above.
+    taken : Out(1)
+        The last beat of a vector is taken in this cycle; with it
     errors : Out(Errors)
-        High in the cycle in which the last beat of such a vector is taken.
+        what is wrong with the vector, all 0 without `taken`,
+    exit_index : Out(exit_index_width)
+        its exit, as the core will see it, and
+    note : Out(VectorNote)
+        what is to be kept of it.
     o : Out(stream of LogitBeat)
-        Of `core_config`.
-    o_threshold : Out(signed(logit_width + 1))
-        The threshold of a vector, from the cycle in which its last beat is offered at `o` until
-        the first beat of the next vector has been taken, and longer.
     """
 
     latency = 1
 
     def __init__(self, config: DecisionConfig):
         self._config = config
-        threshold_shape = signed(config.threshold_format.width)
         super().__init__(
             {
                 "bus": In(AxiStream(logit_bytes(config), user_width(config))),
                 "enable": In(1),
-                "threshold": In(threshold_shape).array(config.n_exits),
+                "hold": In(1),
                 "criterion_enable": In(1).array(config.n_exits),
+                "selection": In(SELECTION_WIDTH).array(config.n_exits),
                 "guard_enable": In(1),
                 "guard_exit_index": In(config.exit_index_width),
+                "taken": Out(1),
                 "errors": Out(Errors()),
-                "o": Out(stream.Signature(LogitBeat(core_config(config)))),
-                "o_threshold": Out(threshold_shape),
+                "exit_index": Out(config.exit_index_width),
+                "note": Out(VectorNote(config)),
+                "o": Out(stream.Signature(LogitBeat(config))),
             }
         )
 
@@ -106,16 +108,16 @@ class VectorIntake(wiring.Component):
         bus = self.bus
 
         full = Signal()
-        beat = Signal(LogitBeat(core_config(config)))
-        tag = data.View(CoreTag(config), beat.tag)
+        beat = Signal(LogitBeat(config))
         twice = Signal()
         position = Signal(range(config.n_classes))
         begun = Signal()
         excess = Signal()
         take = Signal()
         m.d.comb += [
-            bus.tready.eq((~full | (self.o.ready & ~twice)) & (self.enable | begun)),
+            bus.tready.eq((~full | (self.o.ready & ~twice)) & (self.enable | begun) & ~self.hold),
             take.eq(bus.tvalid & bus.tready),
+            self.taken.eq(take & bus.tlast),
             # too many, unless this is the last: that one is needed to end the vector
             excess.eq((position == config.n_classes - 1) & ~bus.tlast),
             self.o.valid.eq(full),
@@ -126,20 +128,14 @@ class VectorIntake(wiring.Component):
         exit_index, sample = (
             bus.tuser[field.lsb : field.lsb + field.width] for field in user_fields(config)
         )
-        threshold = Signal(signed(config.threshold_format.width))
-        threshold_taken = Signal.like(threshold)
-        # the next vector may end here before the core has closed the last one
-        closes = self.o.valid & self.o.payload.last
-        m.d.comb += self.o_threshold.eq(Mux(closes, threshold, threshold_taken))
         errors = self._elaborate_errors(m, take, begun, excess, exit_index)
-        judgement = self._elaborate_judgement(m, errors, exit_index)
+        m.d.comb += self.exit_index.eq(Mux(errors.exit_index, 0, exit_index))
+        self._elaborate_note(m, errors, exit_index)
 
         with m.If(full & self.o.ready):
             m.d.sync += twice.eq(0)
             with m.If(~twice):
                 m.d.sync += full.eq(0)
-            with m.If(self.o.payload.last):
-                m.d.sync += threshold_taken.eq(threshold)
         with m.If(take):
             m.d.sync += [begun.eq(~bus.tlast), position.eq(Mux(bus.tlast, 0, position + 1))]
             with m.If(excess):
@@ -150,16 +146,13 @@ class VectorIntake(wiring.Component):
                     twice.eq(bus.tlast & ~begun),
                     beat.logit.eq(bus.tdata[: config.logit_width]),
                     beat.last.eq(bus.tlast),
-                    beat.exit_index.eq(exit_index),
-                    tag.tag.eq(sample),
-                    tag.judgement.eq(judgement),
+                    beat.exit_index.eq(self.exit_index),
+                    beat.tag.eq(sample),
                 ]
-            with m.If(bus.tlast):
-                m.d.sync += threshold.eq(self._of_exit(m, self.threshold, exit_index))
         return m
 
     def _of_exit(self, m, values, exit_index):
-        """Return the element of an array of an exit; any if there is no such exit."""
+        """Return the element of an array of an exit, that of exit 0 if there is no such exit."""
         chosen = Signal.like(values[0], name=f"chosen_{values[0].name}")
         m.d.comb += chosen.eq(values[0])
         with m.Switch(exit_index):
@@ -185,17 +178,19 @@ class VectorIntake(wiring.Component):
         ]
         if self._config.n_exits < 1 << len(exit_index):
             m.d.comb += errors.exit_index.eq(exit_index >= self._config.n_exits)
-        with m.If(take & bus.tlast):
+        with m.If(self.taken):
             m.d.comb += self.errors.eq(errors)
         return errors
 
-    def _elaborate_judgement(self, m, errors, exit_index):
-        judgement = Signal(Judgement())
+    def _elaborate_note(self, m, errors, exit_index):
+        note = self.note
+        m.d.comb += note.exit_index.eq(exit_index)
         with m.If(errors.as_value().any()):
-            m.d.comb += judgement.error.eq(1)
+            m.d.comb += note.error.eq(1)
         with m.Else():
             m.d.comb += [
-                judgement.criterion.eq(self._of_exit(m, self.criterion_enable, exit_index)),
-                judgement.guard.eq(self.guard_enable & (exit_index >= self.guard_exit_index)),
+                note.criterion.eq(self._of_exit(m, self.criterion_enable, exit_index)),
+                note.guard.eq(self.guard_enable & (exit_index >= self.guard_exit_index)),
             ]
-        return judgement
+        if "selection" in note.shape().members:
+            m.d.comb += note.selection.eq(self._of_exit(m, self.selection, exit_index))

@@ -9,6 +9,7 @@ Reads the configuration from the environment like the bench of the unit without 
 import logging
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
 
@@ -26,7 +27,8 @@ from cocotbext.axi import (
 )
 
 from ...golden.bank import Vector
-from ...golden.spec.decision_registers import decision_registers, histogram_bin
+from ...golden.spec.criteria import Criterion
+from ...golden.spec.decision_registers import decision_registers
 from ...golden.spec.decision_streams import logit_bytes, pack, user_fields
 from ...golden.spec.registers import WORD_BYTES, WORD_MASK
 from ...hw.decision.axi import AxiDecisionUnit
@@ -35,13 +37,22 @@ from .bus_watcher import BusWatcher
 from .decision import CONFIG
 from .stream import STALLS, stalls
 
-LATENCY = AxiDecisionUnit(CONFIG).latency
+UNIT = AxiDecisionUnit(CONFIG)
+# of a vector of full length, which takes the longest
+LATENCY = UNIT.latency(CONFIG.n_classes)
 REGISTERS = decision_registers(CONFIG)
+THRESHOLD = REGISTERS["threshold"].field("score")
+SETTINGS = [register for register in REGISTERS.registers if register.writable and register.arrays]
+"""The registers of the exits."""
 N_VECTORS = 150
+SHORT = 4 if Criterion.ENTROPY in CONFIG.criteria else 3
+"""Logits of the shortest vectors that flow without a bubble."""
+N_SAMPLES = 8
+"""Tags that vectors have with patience: few, so that samples come again."""
 
 # ten times what the longest test needs: it ends a bench that hangs
 WATCHDOG: dict[str, Any] = {
-    "timeout_time": 50 * (10 + CONFIG.n_classes),
+    "timeout_time": 50 * (10 + CONFIG.n_classes) * (3 if Criterion.GATE in CONFIG.criteria else 1),
     "timeout_unit": "us",
 }
 
@@ -75,6 +86,8 @@ class TB:
                     model.set_pause_generator(stalls(rate, seed))
         write.log.setLevel(logging.WARNING)
         read.log.setLevel(logging.WARNING)
+        # samples that have begun since the reset
+        self._begun: set[int] = set()
 
     async def start(self) -> None:
         """Start clock and watcher, and reset the unit."""
@@ -84,6 +97,7 @@ class TB:
 
     async def reset(self, cycles: int = 2) -> None:
         """Reset the unit and the bus models."""
+        self._begun.clear()
         self.dut.aresetn.value = 0
         await ClockCycles(self.dut.aclk, cycles)
         self.dut.aresetn.value = 1
@@ -103,7 +117,14 @@ class TB:
         return int.from_bytes(answer.data, "little")
 
     def send(self, vector: Vector) -> None:
-        """Queue a vector; what only its last beat carries is wrong in the others."""
+        """Queue a vector; what only its last beat carries is wrong in the others.
+
+        With patience a sample begins at exit 0, whatever the vector says: what its memory holds
+        after a reset is not defined.
+        """
+        if Criterion.PATIENCE in CONFIG.criteria and vector.tag not in self._begun:
+            vector = replace(vector, exit_index=0)
+        self._begun.add(vector.tag)
         n_bytes = logit_bytes(CONFIG)
         data = b"".join(logit.to_bytes(n_bytes, "little", signed=True) for logit in vector.logits)
         user = pack(user_fields(CONFIG), {"exit_index": vector.exit_index, "tag": vector.tag})
@@ -144,18 +165,37 @@ def random_vector(rng: random.Random, *, illegal: float = 0.15) -> Vector:
     # the exit index of the bus may go beyond the exits
     legal = rng.random() >= illegal
     exits = CONFIG.n_exits if legal else 1 << CONFIG.exit_index_width
+    patient = Criterion.PATIENCE in CONFIG.criteria
     return Vector(
         logits=tuple(logits),
         exit_index=rng.randrange(exits),
-        tag=rng.getrandbits(CONFIG.tag_width),
+        tag=rng.getrandbits(CONFIG.tag_width) % (N_SAMPLES if patient else 1 << CONFIG.tag_width),
         keep=rng.random() >= illegal / 3,
     )
 
 
 def random_word(rng: random.Random) -> int:
     """Return a word that a register may or may not take."""
-    small = rng.randint(CONFIG.threshold_low - 1, CONFIG.threshold_high + 1) & WORD_MASK
+    low, high = THRESHOLD.bounds
+    small = rng.randint(max(low, -300) - 1, min(high, 300) + 1) & WORD_MASK
     return rng.choice([0, 1, 2, 3, 0x101, small, small, small, rng.getrandbits(32)])
+
+
+def random_settings(rng: random.Random) -> tuple[int, int]:
+    """Return address and word of a legal write to a register of an exit."""
+    register = rng.choice(SETTINGS)
+    values = {}
+    for field in register.fields:
+        low, high = field.bounds
+        if field.choices:
+            values[field.name] = rng.choice(field.choices)
+        elif field.name == "enable":
+            values[field.name] = int(rng.random() < 0.8)
+        else:
+            # of a wide range mostly the middle: there the scores are
+            reach = rng.choice([1, 10, 300, 1 << 14, max(-low, high)])
+            values[field.name] = min(high, max(low, rng.randint(-reach, reach)))
+    return rng.choice(list(register.addresses)), register.pack(values)
 
 
 async def access_at_random(tb: TB, seed: int, count: int) -> None:
@@ -179,7 +219,10 @@ async def access_at_random(tb: TB, seed: int, count: int) -> None:
             address = min(address + offset, (1 << REGISTERS.address_width) - WORD_BYTES)
             await tb.master.write(address, rng.randbytes(length))
             await tb.master.read(address, length)
-        elif kind < 0.4:
+        elif kind < 0.3:
+            address, word = random_settings(rng)
+            await tb.master.write(address, word.to_bytes(4, "little"))
+        elif kind < 0.5:
             await tb.master.write(address, random_word(rng).to_bytes(4, "little"))
         else:
             await tb.master.read(address, WORD_BYTES)
@@ -217,9 +260,8 @@ async def thresholds_race_with_vectors(dut: Any) -> None:
     await tb.wait_for_sweep()
     for _ in range(200):
         tb.send(Vector(logits=(1 << CONFIG.fraction_bits, 0, -1)[: CONFIG.n_classes]))
-    one = 1 << CONFIG.fraction_bits
     for place in range(40):
-        await tb.write("threshold", 0, log_odds=(CONFIG.threshold_low, 2 * one)[place % 2])
+        await tb.write("threshold", 0, score=THRESHOLD.bounds[place % 2])
         await ClockCycles(dut.aclk, place % 5)
     await tb.settle()
     await tb.check_all_registers()
@@ -233,7 +275,7 @@ async def reset_in_mid_vector_leaves_nothing_behind(dut: Any, cycles: int) -> No
     tb = await started(dut, stall="random")
     for first in (True, False):
         await tb.write("control", enable=1)
-        await tb.write("threshold", 0, log_odds=CONFIG.threshold_low)
+        await tb.write("threshold", 0, score=THRESHOLD.bounds[0])
         rng = random.Random(cycles)
         for _ in range(12):
             tb.send(random_vector(rng))
@@ -299,17 +341,17 @@ async def latency_is_as_stated(dut: Any) -> None:
     for length in {2, CONFIG.n_classes // 2 + 1, CONFIG.n_classes}:
         tb.send(Vector(logits=(0,) * length))
         await tb.settle()
-        assert tb.watcher.offered[-1] - tb.watcher.taken[-1] == LATENCY
+        assert tb.watcher.offered[-1] - tb.watcher.taken[-1] == UNIT.latency(length)
 
 
-@cocotb.test(skip=CONFIG.n_classes < 3, **WATCHDOG)
-async def vectors_of_three_flow_without_a_bubble(dut: Any) -> None:
+@cocotb.test(skip=CONFIG.n_classes < SHORT, **WATCHDOG)
+async def short_vectors_flow_without_a_bubble(dut: Any) -> None:
     tb = await started(dut)
     await tb.write("control", enable=1)
-    await tb.write("threshold", 0, log_odds=CONFIG.threshold_low)
+    await tb.write("threshold", 0, score=THRESHOLD.bounds[0])
     await tb.wait_for_sweep()
     for _ in range(100):
-        tb.send(Vector(logits=(0, 0, 0)))
+        tb.send(Vector(logits=(0,) * SHORT))
     await tb.settle()
     assert tb.watcher.idle == 0
     assert await tb.read("exited", 0) == 100
@@ -320,16 +362,16 @@ async def vectors_of_three_flow_without_a_bubble(dut: Any) -> None:
 async def reads_go_between_decisions(dut: Any, length: int) -> None:
     tb = await started(dut)
     await tb.write("control", enable=1)
-    await tb.write("threshold", 0, log_odds=CONFIG.threshold_low)
+    await tb.write("threshold", 0, score=THRESHOLD.bounds[0])
     await tb.wait_for_sweep()
     for _ in range(150):
         tb.send(Vector(logits=(0,) * length))
     before = tb.watcher.reads
-    score = tb.watcher.golden.take(Vector(logits=(0,) * length)).score
+    place = tb.watcher.golden.take(Vector(logits=(0,) * length)).bin
     counters: list[tuple[str, tuple[int, ...]]] = [
         ("seen", (0,)),
         ("exited", (0,)),
-        ("histogram", (0, histogram_bin(CONFIG, score))),
+        ("histogram", (0, place)),
     ]
     while not tb.source.idle():
         for name, index in counters:
@@ -365,7 +407,8 @@ async def partial_writes_change_nothing(dut: Any) -> None:
         address = next(iter(register.addresses))
         for offset in range(WORD_BYTES):
             for length in range(1, WORD_BYTES + 1 - offset):
-                answer = await tb.master.write(address + offset, bytes(length))
+                word = register.reset.to_bytes(WORD_BYTES, "little")
+                answer = await tb.master.write(address + offset, word[:length])
                 whole = (offset, length) == (0, WORD_BYTES)
                 assert answer.resp == (AxiResp.OKAY if whole else AxiResp.SLVERR)
             if offset:

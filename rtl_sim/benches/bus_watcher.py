@@ -5,14 +5,19 @@ changes: what is valid and ready there is transferred at the rising edge that fo
 """
 
 from collections import deque
-from dataclasses import asdict
 from typing import Any
 
 from cocotb.triggers import FallingEdge
 
 from ...golden.bank import BankDecision, DecisionBank, Vector
 from ...golden.spec.decision import DecisionConfig
-from ...golden.spec.decision_streams import DECISION_FIELDS, logit_bytes, unpack, user_fields
+from ...golden.spec.decision_streams import (
+    decision_fields,
+    decision_width,
+    logit_bytes,
+    unpack,
+    user_fields,
+)
 from .stream import cycle_now
 
 OKAY, SLVERR = 0b00, 0b10
@@ -135,12 +140,13 @@ class BusWatcher:
         assert self._expected, f"Decision must follow a vector, in cycle {cycle_now()}"
         expected = self._expected.popleft()
         got = {
-            **unpack(DECISION_FIELDS, self._value("m_axis_tdata")),
+            **unpack(decision_fields(self._config), self._value("m_axis_tdata")),
             **unpack(user_fields(self._config), self._value("m_axis_tuser")),
         }
-        assert got == asdict(expected), f"Decision must be {asdict(expected)}, not {got}"
+        right = expected.on_bus()
+        assert got == right, f"Decision must be {right}, not {got}, in cycle {cycle_now()}"
         assert self._value("m_axis_tlast") == 1
-        assert self._value("m_axis_tkeep") == 0b1111
+        assert self._value("m_axis_tkeep") == (1 << decision_width(self._config) // 8) - 1
         self.golden.hand_over(expected)
         self.decisions += 1
 

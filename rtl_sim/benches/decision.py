@@ -23,7 +23,8 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 
 from ...golden.spec.decision import DecisionConfig
-from ...hw.decision import Decision, DecisionUnit, LogitBeat
+from ...hw.decision import Decision, LogitBeat, create_unit
+from ...hw.decision.timing import latency_of
 from ..stimuli import (
     Outcome,
     Vector,
@@ -51,7 +52,7 @@ def _config_of(text: str) -> DecisionConfig:
 
 
 CONFIG = _config_of(os.environ.get(CONFIG_VARIABLE, "{}"))
-LATENCY = DecisionUnit(CONFIG).latency
+LATENCY = latency_of(create_unit(CONFIG))
 LOGITS_FILE = os.environ.get(LOGITS_VARIABLE)
 
 # a hundred times what the longest test needs: it ends a bench that hangs

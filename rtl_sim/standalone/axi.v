@@ -1,7 +1,19 @@
-  localparam [31:0] CONTROL = @CONTROL@, THRESHOLD = @THRESHOLD@, SEEN = @SEEN@, EXITED = @EXITED@,
-                    STRIDE = @STRIDE@;
+  localparam [31:0] CONTROL = @CONTROL@, SEEN = @SEEN@, EXITED = @EXITED@, STRIDE = @STRIDE@;
 
-  // a write at a time: after a reset the unit is enabled, then thresholds are set
+  // of exit 0
+  function [31:0] set_address(input [3:0] kind);
+    case (kind)
+@SET_ADDRESSES@
+      default: set_address = 32'hxxxxxxxx;
+    endcase
+  endfunction
+
+  // the criterion shares its register with the enable
+  wire [31:0] set_word = set_kind == 4'd@CRITERION@ ?
+      {21'd0, set_value[2:0], 8'd1} :
+      {{32 - VALUE_BITS{set_value[VALUE_BITS - 1]}}, set_value};
+
+  // a write at a time: after a reset the unit is enabled, then settings are written
   reg enabled = 1'b0;
   reg writing = 1'b0;
   reg awvalid = 1'b0;
@@ -25,8 +37,8 @@
       awvalid <= 1'b0;
       wvalid <= 1'b0;
     end else if (!writing && (set || !enabled)) begin
-      awaddr <= enabled ? THRESHOLD + STRIDE * set_exit : CONTROL;
-      wdata <= enabled ? {{32 - THRESHOLD_BITS{set_value[THRESHOLD_BITS - 1]}}, set_value} : 32'd1;
+      awaddr <= enabled ? set_address(set_kind) + STRIDE * set_exit : CONTROL;
+      wdata <= enabled ? set_word : 32'd1;
       writing <= 1'b1;
       awvalid <= 1'b1;
       wvalid <= 1'b1;

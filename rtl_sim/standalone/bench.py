@@ -4,17 +4,21 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from amaranth.hdl import Shape
+
 from ...golden.spec.decision import DecisionConfig
 from ...golden.spec.decision_registers import ADDRESS_WIDTH, decision_registers
 from ...golden.spec.decision_streams import (
-    DECISION_FIELDS,
-    DECISION_WIDTH,
+    decision_fields,
+    decision_width,
     logit_bytes,
     user_fields,
     user_width,
 )
 from ...hw.decision.delivery import AXI_MODULE_NAME, MODULE_NAME, PortDescription
-from .vectors import VectorFile
+from ...hw.decision.settings import REGISTER_OF_SETTING, ExitSettings
+from ...hw.decision.timing import has_fixed_latency
+from .vectors import FIRST_SETTING, SETTINGS, VectorFile
 
 N_ROUNDS = 4
 """Times that the vectors are decided, each with other stalls."""
@@ -52,12 +56,30 @@ def decision_bench(
     outputs = [name for name in names if name.startswith("o_") and name not in _HANDSHAKE]
     rest = [name for name in names if name not in (*inputs, *outputs, *_HANDSHAKE)]
     wired = {name: name for name in (*inputs, *outputs, *_HANDSHAKE, "clk", "rst")}
-    wired |= {f"threshold_{k}": f"thresholds[{k}]" for k in range(config.n_exits)}
+    for setting, (_, width) in _settings(config).items():
+        # a weight's port has the exit before the score
+        stem, _, score = setting.partition("_")
+        for k in range(config.n_exits):
+            port = f"{stem}_{k}_{score}" if score else f"{stem}_{k}"
+            wired[port] = f"{setting}s[{k}][{width - 1}:0]"
     unknown = set(rest) - set(wired)
     if unknown:
-        raise ValueError(f"Ports must be those of streams and thresholds, not {sorted(unknown)!r}")
-    connections = ",\n".join(f"    .{name}({wired[name]})" for name in names)
-    design = _fill("core.v", {"NAME": MODULE_NAME, "CONNECTIONS": connections})
+        raise ValueError(f"Ports must be those of streams and settings, not {sorted(unknown)!r}")
+    kinds = {setting: kind for setting, (kind, _) in _settings(config).items()}
+    design = _fill(
+        "core.v",
+        {
+            "NAME": MODULE_NAME,
+            "CONNECTIONS": ",\n".join(f"    .{name}({wired[name]})" for name in names),
+            "REGISTERS": "\n".join(
+                f"  reg [VALUE_BITS - 1:0] {setting}s [0:N_EXITS - 1];" for setting in kinds
+            ),
+            "SETTINGS": "\n".join(
+                f"      4'd{kind}: {setting}s[set_exit] <= set_value;"
+                for setting, kind in kinds.items()
+            ),
+        },
+    )
     return _bench(
         MODULE_NAME,
         config,
@@ -67,8 +89,21 @@ def decision_bench(
         latency=latency,
         outputs=outputs,
         what="the exit decision unit",
-        fixed=True,
+        fixed=has_fixed_latency(config),
     )
+
+
+def _settings(config: DecisionConfig) -> dict[str, tuple[int, int]]:
+    """Return kind of line and width of each of the settings of an exit that the unit has."""
+    layout = ExitSettings(config)
+    kinds = {
+        setting: FIRST_SETTING + SETTINGS.index(REGISTER_OF_SETTING[setting])
+        for setting in layout.members
+    }
+    return {
+        setting: (kind, Shape.cast(layout.members[setting]).width)
+        for setting, kind in kinds.items()
+    }
 
 
 def axi_decision_bench(
@@ -79,18 +114,22 @@ def axi_decision_bench(
     stride = registers["threshold"].arrays[0].stride
     addresses = {
         "CONTROL": registers["control"].address(),
-        "THRESHOLD": registers["threshold"].address(0),
         "SEEN": registers["seen"].address(0),
         "EXITED": registers["exited"].address(0),
         "STRIDE": stride,
     }
+    set_addresses = "".join(
+        f"      4'd{kind}: set_address = "
+        f"32'h{registers.address(REGISTER_OF_SETTING[setting][0], 0):03x};\n"
+        for setting, (kind, _) in _settings(config).items()
+    )
     wires = [
         _wire(f"o_{field.name}", _width_of(config, field.name), f"m_axis_tuser[{field.lsb} +: ")
         for field in user_fields(config)
     ]
     wires += [
         _wire(f"o_{field.name}", _width_of(config, field.name), f"m_axis_tdata[{field.lsb} +: ")
-        for field in DECISION_FIELDS
+        for field in decision_fields(config)
         if field.name in ("exit", "label", "score")
     ]
     design = _fill(
@@ -98,11 +137,13 @@ def axi_decision_bench(
         {
             "NAME": AXI_MODULE_NAME,
             **{name: f"32'h{value:03x}" for name, value in addresses.items()},
+            "SET_ADDRESSES": set_addresses.rstrip("\n"),
+            "CRITERION": str(FIRST_SETTING + SETTINGS.index(("exit_control", "criterion"))),
             "ADDRESS_BITS": str(ADDRESS_WIDTH),
             "TDATA_BITS": str(8 * logit_bytes(config)),
             "TUSER_BITS": str(user_width(config)),
             "TUSER": ", ".join(f"i_{field.name}" for field in reversed(user_fields(config))),
-            "TDATA_OUT_BITS": str(DECISION_WIDTH),
+            "TDATA_OUT_BITS": str(decision_width(config)),
             "ASSIGNMENTS": "\n".join(f"  assign {line};" for line in wires),
         },
     )
@@ -150,10 +191,9 @@ def _bench(
     what: str,
     fixed: bool,
 ) -> str:
-    inputs = ["logit", "last", "exit_index", "tag"]
+    inputs = ["logit", "last", "exit_index", *(["tag"] if config.tag_width else [])]
     bits = {
-        **{field.name: field.width for field in vectors.fields if field.name != "value"},
-        "threshold": config.score_format.width,
+        **{field.name: field.width for field in vectors.fields},
         "logit": config.logit_width,
         "output": sum(_width_of(config, output.removeprefix("o_")) for output in outputs),
         "line": vectors.n_bits,
@@ -185,6 +225,9 @@ def _bench(
                 for name in outputs
             ),
             "GARBAGE": "\n".join(f"      i_{name} <= ~i_{name};" for name in inputs),
+            "TAG_INPUT": (
+                "        i_tag <= line[TAG_AT +: TAG_BITS];\n" if config.tag_width else ""
+            ),
             "OUTPUTS": ", ".join(outputs),
             "COMPARISONS": "\n".join(map(_comparison, outputs)),
             "DESIGN": design.rstrip("\n"),

@@ -1,6 +1,10 @@
-  reg [THRESHOLD_BITS - 1:0] thresholds [0:N_EXITS - 1];
+@REGISTERS@
   assign set_done = 1'b1;
-  always @(posedge clk) if (set) thresholds[set_exit] <= set_value;
+  always @(posedge clk)
+    if (set) case (set_kind)
+@SETTINGS@
+      default: fail("a setting is unknown");
+    endcase
 
   // it has no registers to be looked at
   task check_registers;

@@ -26,7 +26,7 @@ module @NAME@_tb;
 @FIELDS@
 
   // kinds of lines
-  localparam [3:0] BEAT = 4'd0, LAST = 4'd1, SET = 4'd2, ENDS = 4'd3;
+  localparam [3:0] BEAT = 4'd0, LAST = 4'd1, ENDS = 4'd2;  // others set something
 
   reg [LINE_BITS - 1:0] lines [0:N_LINES - 1];
 
@@ -43,11 +43,12 @@ module @NAME@_tb;
   reg o_ready = 1'b0;
 @OUTPUT_WIRES@
 
-  // a threshold is set while `set` and `set_done`
+  // something of an exit is set while `set` and `set_done`
   reg set = 1'b0;
   wire set_done;
   reg [EXIT_INDEX_BITS - 1:0] set_exit;
-  reg [THRESHOLD_BITS - 1:0] set_value;
+  reg [3:0] set_kind;
+  reg [VALUE_BITS - 1:0] set_value;
 
 @DESIGN@
 
@@ -119,20 +120,20 @@ module @NAME@_tb;
         i_last <= dirt == 1;
         i_exit_index <= 0;
         dirt <= dirt + 1;
-      end else if (running && at < N_LINES && line[KIND_AT +: 4] == SET) begin
-        // thresholds change while nothing is under way
+      end else if (running && at < N_LINES && line[KIND_AT +: 4] > ENDS) begin
+        // settings change while nothing is under way
         if (sent == received && !i_valid && !set) begin
           set <= 1'b1;
           set_exit <= line[EXIT_INDEX_AT +: EXIT_INDEX_BITS];
-          set_value <= line[VALUE_AT +: THRESHOLD_BITS];
+          set_kind <= line[KIND_AT +: 4];
+          set_value <= line[VALUE_AT +: VALUE_BITS];
         end
       end else if (running && at < N_LINES && line[KIND_AT +: 4] != ENDS && !pause) begin
         i_valid <= 1'b1;
         i_logit <= line[VALUE_AT +: LOGIT_BITS];
         i_last <= line[KIND_AT +: 4] == LAST;
         i_exit_index <= line[EXIT_INDEX_AT +: EXIT_INDEX_BITS];
-        i_tag <= line[TAG_AT +: TAG_BITS];
-        at <= at + 1;
+@TAG_INPUT@        at <= at + 1;
         if (line[KIND_AT +: 4] == LAST) sent <= sent + 1;
       end
     end

@@ -1,14 +1,25 @@
 """Vectors of a standalone bench: lines that Verilog's ``$readmemh`` reads."""
 
-import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ...golden.spec.criteria import FEATURES
 from ...golden.spec.decision import DecisionConfig
-from ..stimuli import Vector, Workload, edge_workloads, expected_outcomes, random_workload
+from ..scenes import Scene, Teller, edge_scenes, latency_scene, random_scenes
+from ..stimuli import Vector
 
-BEAT, LAST, SET, ENDS = range(4)
-"""Kinds of lines: a logit, the last one of a vector, a threshold, the end of the file."""
+BEAT, LAST, ENDS = range(3)
+"""Kinds of lines: a logit, the last one of a vector, the end of the file."""
+
+SETTINGS = (
+    ("threshold", "score"),
+    ("exit_control", "criterion"),
+    ("gate_bias", "bias"),
+    *((f"weight_{name}", "weight") for name in FEATURES),
+)
+"""Register and field of what the further kinds of lines set, from `FIRST_SETTING` on."""
+
+FIRST_SETTING = 3
 
 N_LINES = 5_000
 """Lines of a file, about: edges and random vectors are taken as far as they fit."""
@@ -60,19 +71,20 @@ def vector_file(config: DecisionConfig, *, seed: int = 1, n_lines: int = N_LINES
         About as many lines, and one group of random vectors at least.
     """
     fields, n_bits = _fields(config)
-    writer = _Writer(config, fields, n_bits)
-    writer.comment("kind, tag, exit index, logit or threshold, right: score, label, exit")
+    writer = _Writer(config, fields, n_bits, seed)
+    tag = "tag, " if config.tag_width else ""
+    writer.comment(f"kind, {tag}exit index, logit or setting, right: score, label, exit")
+    writer.comment("the latency: two logits, alone")
+    writer.add(latency_scene(config))
     writer.comment("edges")
     # at most half of the file, and of many a spread
-    edges = edge_workloads(config)
-    for workload in _thinned(edges, n_lines // 2):
-        writer.add(workload)
+    for scene in _thinned(edge_scenes(config, seed), n_lines // 2):
+        writer.add(scene)
     writer.comment(f"random, seed {seed}")
-    source = random.Random(seed)
-    n = max(8, min(100, n_lines // (4 * config.n_classes)))
-    while writer.n_lines < n_lines or writer.n_random < 2 * n:
-        writer.add(random_workload(config, n, source.getrandbits(32)))
-        writer.n_random += n
+    for n, scene in enumerate(random_scenes(config, seed)):
+        if n >= 2 and writer.n_lines >= n_lines:
+            break
+        writer.add(scene)
     writer.end()
     return VectorFile(writer.text(), fields, n_bits, writer.n_lines, writer.n_vectors)
 
@@ -82,11 +94,13 @@ def _fields(config: DecisionConfig) -> tuple[tuple[LineField, ...], int]:
         "exit": 1,
         "label": config.label_width,
         "score": config.score_format.width,
-        "value": config.score_format.width,
+        "value": max(config.score_format.width, config.logit_width),
         "exit_index": config.exit_index_width,
         "tag": config.tag_width,
         "kind": _NIBBLE,
     }
+    if not config.tag_width:
+        del widths["tag"]
     fields = []
     lsb = 0
     for name, width in widths.items():
@@ -99,55 +113,59 @@ def _digits(width: int) -> int:
     return -(-width // _NIBBLE)
 
 
-def _thinned(workloads: Iterable[Workload], n_beats: int) -> Iterator[Workload]:
-    """Yield workloads with every k-th vector only, so that there are about `n_beats` logits."""
-    workloads = list(workloads)
-    total = sum(len(vector.logits) for workload in workloads for vector in workload.vectors)
+def _thinned(scenes: Iterable[Scene], n_beats: int) -> Iterator[Scene]:
+    """Yield scenes with every k-th vector only, so that there are about `n_beats` logits."""
+    scenes = list(scenes)
+    total = sum(len(vector.logits) for scene in scenes for vector in scene.vectors)
     step = max(1, -(-total // n_beats))
-    for workload in workloads:
+    for scene in scenes:
         # short ones cost nothing
-        order = sorted(workload.vectors, key=lambda vector: len(vector.logits))
+        order = sorted(scene.vectors, key=lambda vector: len(vector.logits))
         budget = sum(len(vector.logits) for vector in order) / step
         kept: list[Vector] = []
-        for vector in order if step > 1 else workload.vectors:
+        for vector in order if step > 1 else scene.vectors:
             if kept and sum(len(other.logits) for other in kept) + len(vector.logits) > budget:
                 continue
             kept.append(vector)
-        yield Workload(workload.thresholds, tuple(kept))
+        yield Scene(scene.choices, tuple(kept))
 
 
 class _Writer:
-    def __init__(self, config: DecisionConfig, fields: tuple[LineField, ...], n_bits: int):
+    def __init__(
+        self, config: DecisionConfig, fields: tuple[LineField, ...], n_bits: int, seed: int
+    ):
         self._config = config
         self._fields = fields
         self._lines: list[str] = []
         self._n_bits = n_bits
+        self._teller = Teller(config, seed)
         self.n_lines = 0
         self.n_vectors = 0
-        self.n_random = 0
 
     def comment(self, text: str) -> None:
         self._lines.append(f"// {text}")
 
-    def add(self, workload: Workload) -> None:
-        for exit_index, threshold in enumerate(workload.thresholds):
-            self._line(kind=SET, exit_index=exit_index, value=threshold)
-        outcomes = expected_outcomes(self._config, workload)
-        for vector, outcome in zip(workload.vectors, outcomes, strict=True):
-            tag = self.n_vectors & ((1 << self._config.tag_width) - 1)
+    def add(self, scene: Scene) -> None:
+        for exit_index, choice in enumerate(scene.choices):
+            for *place, value in choice.settings(self._config):
+                kind = FIRST_SETTING + SETTINGS.index(tuple(place))
+                self._line(kind=kind, exit_index=exit_index, value=value)
+        self._teller.set(scene.choices)
+        for vector in scene.vectors:
+            tag, right = self._teller.tell(vector)
             *before, last = vector.logits
             for logit in before:
                 # what only the last beat carries is wrong in the others
-                wrong_exit = (vector.exit_index + 1) % self._config.n_exits
+                wrong_exit = (right.exit_index + 1) % self._config.n_exits
                 self._line(kind=BEAT, value=logit, tag=~tag, exit_index=wrong_exit)
             self._line(
                 kind=LAST,
                 value=last,
                 tag=tag,
-                exit_index=vector.exit_index,
-                exit=outcome.exit,
-                label=outcome.label,
-                score=outcome.score,
+                exit_index=right.exit_index,
+                exit=right.exit,
+                label=right.label,
+                score=right.score,
             )
             self.n_vectors += 1
 

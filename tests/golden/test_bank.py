@@ -29,7 +29,7 @@ def read(bank, name, *index):
 def test_bank_decides_as_the_golden_model(bank):
     rng = np.random.default_rng(1)
     logits = rng.integers(-128, 128, (200, 10))
-    assert write(bank, "threshold", 1, log_odds=11)
+    assert write(bank, "threshold", 1, score=11)
     decisions = [bank.take(Vector(logits=tuple(map(int, row)), exit_index=1)) for row in logits]
     expected = decide(CONFIG, logits, 11)
     assert [d.exit for d in decisions] == expected.exit.tolist()
@@ -41,7 +41,7 @@ def test_bank_decides_as_the_golden_model(bank):
 def test_exit_enable_and_guard_are_applied(bank):
     vectors = [Vector(logits=row, exit_index=k) for k in range(3) for row in (CLEAR_IS, FLAT)]
     for k in range(3):
-        assert write(bank, "threshold", k, log_odds=50)
+        assert write(bank, "threshold", k, score=50)
 
     def exits():
         return [(d.exit, d.forced) for d in map(bank.take, vectors)]
@@ -67,7 +67,7 @@ def test_exit_enable_and_guard_are_applied(bank):
     ],
 )
 def test_illegal_vector_is_flagged_and_never_an_exit(bank, vector, flag, same_as):
-    assert write(bank, "threshold", 0, log_odds=CONFIG.threshold_low)
+    assert write(bank, "threshold", 0, score=CONFIG.threshold_low)
     assert write(bank, "budget_guard", enable=1, exit_index=0)
     decision = bank.take(vector)
     assert (decision.exit, decision.forced, decision.error) == (False, False, True)
@@ -82,7 +82,7 @@ def test_illegal_vector_is_flagged_and_never_an_exit(bank, vector, flag, same_as
 
 
 def test_counters_count_what_is_handed_over_until_cleared(bank):
-    assert write(bank, "threshold", 1, log_odds=50)
+    assert write(bank, "threshold", 1, score=50)
     for logits in (CLEAR_IS, FLAT, FLAT):
         decision = bank.take(Vector(logits=logits, exit_index=1))
         assert read(bank, "status") == 0

@@ -10,16 +10,16 @@ from offramp.golden.spec.decision_registers import (
     MAGIC,
     config_of_parameters,
     decision_registers,
-    histogram_bin,
 )
 from offramp.golden.spec.decision_streams import (
-    DECISION_FIELDS,
+    decision_fields,
     pack,
     unpack,
     user_fields,
     user_width,
 )
 from offramp.golden.spec.decision_text import C_HEADER_NAME, c_header, registers_document
+from offramp.golden.spec.histogram import histogram_bin
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,7 +41,7 @@ configs = pytest.mark.parametrize("config", CONFIGS, ids=["default", "smallest",
 @configs
 def test_parameter_registers_tell_the_configuration(config):
     registers = decision_registers(config)
-    words = registers["parameters_0"].reset, registers["parameters_1"].reset
+    words = [registers[f"parameters_{k}"].reset for k in range(3)]
     assert config_of_parameters(*words) == config
     assert registers["magic"].reset == MAGIC == 0x4F465244
 
@@ -61,7 +61,7 @@ def test_histogram_bins_are_octaves_of_the_odds(config):
     edges = [0, *(k * one for k in range(1, 7))]
     low, high = config.threshold_format.low, config.threshold_format.high
     for score in range(low, high + 1):
-        assert histogram_bin(config, score) == sum(edge <= score for edge in edges)
+        assert histogram_bin(config, "confidence", score) == sum(edge <= score for edge in edges)
 
 
 @configs
@@ -77,18 +77,19 @@ def test_words_of_the_streams_hold_every_value(config):
             "label": config.n_classes - 1,
             "score": score,
         }
-        word = pack(DECISION_FIELDS, decision)
+        word = pack(decision_fields(config), decision)
         assert 0 <= word < 1 << 32
-        assert unpack(DECISION_FIELDS, word) == decision
+        assert unpack(decision_fields(config), word) == decision
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"tag_width": 29}, "Tag width of a unit with buses must be in 1..28, not 29"),
+        ({"with_score": False}, "With score of a unit with buses must be True, not False"),
         (
-            {"criteria": ("margin",)},
-            "Criteria of a unit with buses must be ('confidence',), not (<Criterion.MARGIN",
+            {"registers": ("input", "operand")},
+            "Registers of a unit with buses must have operand and not input, not ('input', 'ope",
         ),
     ],
 )
@@ -111,8 +112,8 @@ int main(void)
     printf("%u\\n", OFFRAMP_DECISION_MAGIC_VALUE);
     printf("%u\\n", OFFRAMP_DECISION_HISTOGRAM_OFFSET(OFFRAMP_DECISION_EXITS - 1, 7));
     printf("%u\\n", OFFRAMP_DECISION_PARAMETERS_0_LOGIT_WIDTH_VALUE);
-    printf("%d %d\\n", OFFRAMP_DECISION_THRESHOLD_LOG_ODDS_MIN,
-           OFFRAMP_DECISION_THRESHOLD_LOG_ODDS_MAX);
+    printf("%d %d\\n", OFFRAMP_DECISION_THRESHOLD_SCORE_MIN,
+           OFFRAMP_DECISION_THRESHOLD_SCORE_MAX);
     while (scanf("%u", &tdata) == 1)
         printf("%u %u %ld\\n", OFFRAMP_DECISION_GET(tdata, TDATA_EXIT),
                OFFRAMP_DECISION_GET(tdata, TDATA_LABEL), (long)OFFRAMP_DECISION_SCORE(tdata));
@@ -133,7 +134,7 @@ def test_c_header_compiles_without_warning_and_says_the_same(config, tmp_path):
         for score in (low, -1, 0, high)
         for label in (0, config.n_classes - 1)
     ]
-    words = " ".join(str(pack(DECISION_FIELDS, decision)) for decision in decisions)
+    words = " ".join(str(pack(decision_fields(config), decision)) for decision in decisions)
     done = subprocess.run(
         ["./main"], cwd=tmp_path, input=words, capture_output=True, text=True, check=True
     )

@@ -54,8 +54,9 @@ def test_arrays_have_an_address_for_each_index():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: field(lsb=32), "Lowest bit must be in 0..31, not 32"),
-        (lambda: field(lsb=30, width=3), "Field width must be in 1..2, not 3"),
+        (lambda: field(lsb=64), "Lowest bit must be in 0..63, not 64"),
+        (lambda: register(field(lsb=32)), "End of field value must be in 1..32, not 40"),
+        (lambda: field(lsb=62, width=3), "Field width must be in 1..2, not 3"),
         (lambda: field(reset=256), "Reset value must be in 0..255, not 256"),
         (
             lambda: register(field(), offset=2),

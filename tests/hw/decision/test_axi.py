@@ -1,11 +1,10 @@
 import random
-from dataclasses import asdict
 
 import pytest
 
 from offramp.golden.bank import DecisionBank, Vector
 from offramp.golden.spec.decision import DecisionConfig
-from offramp.golden.spec.decision_streams import DECISION_FIELDS, pack, unpack, user_fields
+from offramp.golden.spec.decision_streams import decision_fields, pack, unpack, user_fields
 from offramp.hw.decision.axi import AxiDecisionUnit
 
 from ..axi.bus import OKAY, read, simulate, write
@@ -29,7 +28,7 @@ def test_unit_equals_the_bank_on_random_vectors(stall):
                 unit.m_axis.tvalid, unit.m_axis.tdata, unit.m_axis.tuser
             )
             if valid and ready:
-                decision = unpack(DECISION_FIELDS, data)
+                decision = unpack(decision_fields(CONFIG), data)
                 received.append({**decision, **unpack(user_fields(CONFIG), user)})
 
     async def testbench(ctx):
@@ -42,7 +41,7 @@ def test_unit_equals_the_bank_on_random_vectors(stall):
         await set_register("control", enable=1)
         for _ in range(6):
             for k in range(3):
-                await set_register("threshold", k, log_odds=rng.randrange(-20, 40))
+                await set_register("threshold", k, score=rng.randrange(-20, 40))
                 await set_register("exit_control", k, enable=int(rng.random() < 0.8))
             guard = {"enable": rng.randrange(2), "exit_index": rng.randrange(3)}
             await set_register("budget_guard", **guard)
@@ -72,7 +71,7 @@ def test_unit_equals_the_bank_on_random_vectors(stall):
                     assert await read(ctx, unit.s_axil, address) == golden.read(address)
 
     simulate(unit, testbench, background=[sink])
-    assert received == [asdict(decision) for decision in expected]
+    assert received == [decision.on_bus() for decision in expected]
     assert {(d.exit, d.forced, d.error) for d in expected} == {
         (False, False, False),
         (True, False, False),
