@@ -6,16 +6,19 @@ a write to the status comes before the vector: a flag that is set when it is cle
 """
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from .criteria import PatienceMemory, feature_score, gate_score
+from .criteria import PatienceMemory
 from .decision import Integers, Logits
 from .spec.criteria import Criterion
 from .spec.decision import DecisionConfig
 from .spec.decision_registers import decision_registers
 from .spec.histogram import histogram_bin
 from .spec.registers import WORD_MASK, Access
+from .spec.rules import ExitRule
+from .unit_model import rule_score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,14 +153,15 @@ class DecisionBank:
     def _score(self, exit_index: int, logits: Logits) -> Integers:
         """Return the score of a vector [1, N] by the criterion of an exit, but patience."""
         criterion = self._criterion(exit_index)
-        if criterion != Criterion.GATE:
-            return feature_score(self.config, criterion, logits)
-        weights = {
-            str(name): self._field(f"weight_{name}", "weight", exit_index)
-            for name in self.config.features
-        }
-        bias = self._field("gate_bias", "bias", exit_index)
-        return gate_score(self.config, logits, weights, bias)
+        gate: dict[str, Any] = {}
+        if criterion == Criterion.GATE:
+            gate["offset"] = self._field("gate_bias", "bias", exit_index)
+            gate["weights"] = {
+                str(name): self._field(f"weight_{name}", "weight", exit_index)
+                for name in self.config.features
+            }
+        # of the rule only what makes the score
+        return rule_score(self.config, ExitRule(threshold=0, criterion=criterion, **gate), logits)
 
     def _fit(self, logits: tuple[int, ...]) -> tuple[int, ...]:
         """Return what is decided of a vector of any length: too many lose all but the last."""

@@ -7,11 +7,10 @@ from .criteria import (
     PatienceMemory,
     check_any_threshold,
     feature_score,
-    gate_bias_bounds,
     gate_score,
-    threshold_bounds,
 )
 from .decision import Decisions, Integers, Logits, check_logits
+from .spec.bounds import gate_bias_bounds, threshold_bounds
 from .spec.checks import require_int
 from .spec.criteria import Criterion
 from .spec.decision import DecisionConfig

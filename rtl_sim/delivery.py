@@ -30,7 +30,7 @@ from ..hw.decision.delivery_ports import (
 )
 from ..hw.decision.delivery_text import CoreModule, core_file, decision_document, module_document
 from ..hw.decision.timing import throughput_text
-from .standalone import axi_decision_bench, bench_name, decision_bench, vector_file
+from .standalone import N_LINES, axi_decision_bench, bench_name, decision_bench, vector_file
 
 BUSES = ("none", "axi")
 """What may be wrapped around the unit."""
@@ -43,7 +43,7 @@ MANIFEST_NAME = f"{MODULE_NAME}.json"
 
 
 def decision_delivery(
-    config: DecisionConfig, bus: str = "none", *, seed: int = 1
+    config: DecisionConfig, bus: str = "none", *, seed: int = 1, n_lines: int = N_LINES
 ) -> dict[str, str]:
     """Return all files but the manifest, which comes last: see `delivery_manifest`.
 
@@ -54,6 +54,8 @@ def decision_delivery(
         One of `BUSES`; with ``axi`` the module with buses is added, not put in place of the other.
     seed : int
         Of the random vectors of the benches.
+    n_lines : int
+        Lines of the file of vectors, about.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def decision_delivery(
     with_axi = require_choice("Bus", bus, BUSES) == "axi"
     if with_axi:
         check_bus_config(config)
-    vectors = vector_file(config, seed=seed)
+    vectors = vector_file(config, seed=seed, n_lines=n_lines)
     ports = decision_ports(config)
     latency = decision_latency(config)
     contents = {

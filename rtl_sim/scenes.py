@@ -7,65 +7,43 @@ from functools import partial
 
 import numpy as np
 
-from ..golden import bank
-from ..golden.bank import BankDecision, DecisionBank
-from ..golden.criteria import feature_score, gate_score
 from ..golden.spec.bounds import gate_bias_bounds, threshold_bounds
 from ..golden.spec.criteria import GATE_WEIGHT, Criterion
 from ..golden.spec.decision import DecisionConfig
-from .stimuli import Vector, edge_workloads, random_workload
+from ..golden.spec.rules import ExitRule
+from ..golden.unit_model import UnitModel, rule_score
+from .stimuli import Outcome, Vector, edge_workloads, random_workload
 
 _N_SAMPLES = 4
 """Samples under way at a time with patience: few, so that they come again."""
 
 _N_RANDOM = 20
-"""Random vectors between two changes of the settings."""
-
-
-@dataclass(frozen=True)
-class ExitChoice:
-    """How an exit decides; `bias` and `weights`, by score, are of the gate."""
-
-    threshold: int
-    criterion: Criterion = Criterion.CONFIDENCE
-    bias: int = 0
-    weights: tuple[tuple[Criterion, int], ...] = ()
-
-    def settings(self, config: DecisionConfig) -> Iterator[tuple[str, str, int]]:
-        """Yield register, field and value of all that the configuration has of it."""
-        if len(config.criteria) > 1:
-            yield "exit_control", "criterion", self.criterion.code
-        yield "threshold", "score", self.threshold
-        if Criterion.GATE in config.criteria:
-            yield "gate_bias", "bias", self.bias
-            for name, weight in self.weights:
-                yield f"weight_{name}", "weight", weight
+"""Random vectors between two changes of the rules."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Vectors that come in this order while the exits decide as said, one choice for each."""
+    """Vectors that come in this order while the exits decide by these rules, one for each."""
 
-    choices: tuple[ExitChoice, ...]
+    rules: tuple[ExitRule, ...]
     vectors: tuple[Vector, ...]
 
 
 def latency_scene(config: DecisionConfig) -> Scene:
     """Return one vector of two logits, which nothing delays."""
-    choices = (_choice(config, Criterion(config.criteria[0]), random.Random(0)),)
-    return Scene(choices * config.n_exits, (Vector((0, 0)),))
+    rule = _rule(config, Criterion(config.criteria[0]), random.Random(0))
+    return Scene((rule,) * config.n_exits, (Vector((0, 0)),))
 
 
 def edge_scenes(config: DecisionConfig, seed: int) -> Iterator[Scene]:
     """Yield for each criterion the edge vectors at thresholds at and beside their scores."""
     source = random.Random(seed)
     for criterion in map(Criterion, config.criteria):
-        # gate and patience need others, whose edges are theirs
-        choice = _choice(config, criterion, source)
-        score_of = partial(_score, config, choice)
+        rule = _rule(config, criterion, source)
+        score_of = partial(_score, config, rule)
         for workload in edge_workloads(config, score_of, threshold_bounds(config, criterion)):
-            choices = tuple(replace(choice, threshold=value) for value in workload.thresholds)
-            yield Scene(choices, workload.vectors)
+            rules = tuple(replace(rule, threshold=value) for value in workload.thresholds)
+            yield Scene(rules, workload.vectors)
 
 
 def random_scenes(config: DecisionConfig, seed: int) -> Iterator[Scene]:
@@ -73,41 +51,44 @@ def random_scenes(config: DecisionConfig, seed: int) -> Iterator[Scene]:
     source = random.Random(seed)
     while True:
         vectors = random_workload(config, _N_RANDOM, source.getrandbits(32)).vectors
-        choices = []
-        for _ in range(config.n_exits):
-            choice = _choice(config, Criterion(source.choice(config.criteria)), source)
-            low, high = threshold_bounds(config, choice.criterion)
-            reached = _score(config, choice, source.choice(vectors).logits)
-            if choice.criterion == Criterion.PATIENCE:
+        rules = []
+        # exits decide by different criteria as far as these go
+        order = source.sample(config.criteria, len(config.criteria))
+        for exit_index in range(config.n_exits):
+            rule = _rule(config, Criterion(order[exit_index % len(order)]), source)
+            low, high = threshold_bounds(config, rule.criterion)
+            reached = _score(config, rule, source.choice(vectors).logits)
+            if rule.criterion == Criterion.PATIENCE:
                 reached = source.randint(low, high)
-            choices.append(replace(choice, threshold=min(high, max(low, reached))))
-        yield Scene(tuple(choices), vectors)
+            rules.append(replace(rule, threshold=min(high, max(low, reached))))
+        yield Scene(tuple(rules), vectors)
 
 
-def _choice(config: DecisionConfig, criterion: Criterion, source: random.Random) -> ExitChoice:
-    """Return a choice of this criterion, never taken if it can be so, with random weights."""
+def _rule(config: DecisionConfig, criterion: Criterion, source: random.Random) -> ExitRule:
+    """Return a rule of this criterion with the highest threshold, of the gate at random."""
     threshold = threshold_bounds(config, criterion)[1]
-    if Criterion.GATE not in config.criteria:
-        return ExitChoice(threshold, criterion)
+    if criterion != Criterion.GATE:
+        return ExitRule(threshold=threshold, criterion=criterion)
     low, high = gate_bias_bounds(config)
     # all sizes from nothing to the ends of the range
     reach = source.choice((0, 1 << (high.bit_length() // 2), high))
-    bias = max(low, source.randint(-reach, reach))
     extremes = (GATE_WEIGHT.low, GATE_WEIGHT.high)
-    weights = tuple(
-        (name, source.choice((*extremes, 0, source.randint(*extremes)))) for name in config.features
+    return ExitRule(
+        threshold=threshold,
+        criterion=criterion,
+        offset=max(low, source.randint(-reach, reach)),
+        weights={
+            str(name): source.choice((*extremes, 0, source.randint(*extremes)))
+            for name in config.features
+        },
     )
-    return ExitChoice(threshold, criterion, bias, weights)
 
 
-def _score(config: DecisionConfig, choice: ExitChoice, logits: tuple[int, ...]) -> int:
-    row = np.array([logits])
-    if choice.criterion == Criterion.PATIENCE:
+def _score(config: DecisionConfig, rule: ExitRule, logits: tuple[int, ...]) -> int:
+    """Return the score of a vector; under patience 0, which is that of any at exit 0."""
+    if rule.criterion == Criterion.PATIENCE:
         return 0
-    if choice.criterion == Criterion.GATE:
-        weights = {str(name): weight for name, weight in choice.weights}
-        return int(gate_score(config, row, weights, choice.bias)[0])
-    return int(feature_score(config, choice.criterion, row)[0])
+    return int(rule_score(config, rule, np.array([logits]))[0])
 
 
 class Teller:
@@ -123,43 +104,29 @@ class Teller:
     def __init__(self, config: DecisionConfig, seed: int):
         self._config = config
         self._source = random.Random(seed)
-        # any unit decides as one with buses does; those have no other shapes
-        standard = DecisionConfig()
-        self._bank = DecisionBank(
-            replace(
-                config,
-                tag_width=min(max(config.tag_width, 1), 28),
-                with_score=True,
-                registers=standard.registers,
-                lanes=1,
-            )
-        )
+        self._model = UnitModel(config)
         self._n_vectors = 0
         self._begun: set[int] = set()
 
-    def set(self, choices: tuple[ExitChoice, ...]) -> None:
+    def set_rules(self, rules: tuple[ExitRule, ...]) -> None:
         """Have the exits decide in this way."""
-        registers = self._bank.registers
-        for exit_index, choice in enumerate(choices):
-            for name, field, value in choice.settings(self._config):
-                values = {"enable": 1, field: value} if name == "exit_control" else {field: value}
-                address = registers.address(name, exit_index)
-                if not self._bank.write(address, registers[name].pack(values)):
-                    raise ValueError(f"Value of {name} must be legal, not {value!r}")
+        for exit_index, rule in enumerate(rules):
+            self._model.set_rule(exit_index, rule)
 
-    def tell(self, vector: Vector) -> tuple[int, BankDecision]:
+    def tell(self, vector: Vector) -> tuple[int, Outcome]:
         """Return tag and decision of the next vector.
 
         Under patience a sample begins at exit 0, as its memory is not cleared by a reset: the
         decision's exit index may then be another than the vector's.
         """
-        width = self._config.tag_width
-        tag = self._n_vectors & ((1 << width) - 1)
+        n_tags = 1 << self._config.tag_width
+        tag = self._n_vectors % n_tags
         exit_index = vector.exit_index
         if Criterion.PATIENCE in self._config.criteria:
-            tag = self._source.randrange(min(_N_SAMPLES, 1 << width))
+            tag = self._source.randrange(min(_N_SAMPLES, n_tags))
             exit_index = exit_index if tag in self._begun else 0
             self._begun.add(tag)
         self._n_vectors += 1
-        taken = bank.Vector(logits=vector.logits, exit_index=exit_index, tag=tag)
-        return tag, self._bank.take(taken)
+        right = self._model.decide(np.array([vector.logits]), exit_index, np.array([tag]))
+        outcome = Outcome(bool(right.exit[0]), int(right.label[0]), int(right.score[0]), exit_index)
+        return tag, outcome

@@ -20,11 +20,10 @@ import numpy as np
 from ..golden.criteria import (
     PatienceMemory,
     feature_score,
-    gate_bias_bounds,
     gate_score,
-    threshold_bounds,
 )
 from ..golden.decision import Integers
+from ..golden.spec.bounds import gate_bias_bounds, threshold_bounds
 from ..golden.spec.checks import require_choice, require_int
 from ..golden.spec.criteria import FEATURES, GATE_WEIGHT, SELECTION_WIDTH, Criterion
 from ..golden.spec.decision import DecisionConfig

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from amaranth.sim import Simulator
 
-from offramp.golden.criteria import decide_by_score, feature_score, threshold_bounds
+from offramp.golden.criteria import decide_by_score, feature_score
+from offramp.golden.spec.bounds import threshold_bounds
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision.delivery import MODULE_NAME
 from offramp.hw.verilog import generate_verilog

@@ -1,11 +1,14 @@
 """The register map of the exit decision unit."""
 
+from collections.abc import Iterator
+
 from .bounds import any_threshold_bounds, gate_bias_bounds
 from .criteria import GATE_WEIGHT, SELECTION_WIDTH, Criterion
 from .decision import DecisionConfig
 from .decision_streams import check_bus_config
 from .histogram import HISTOGRAM_BINS
 from .registers import WORD_BYTES, Access, Array, Field, Register, RegisterMap
+from .rules import ExitRule
 
 MAGIC = int.from_bytes(b"OFRD", "big")
 """What the first register reads: the unit is there."""
@@ -51,16 +54,15 @@ def decision_registers(config: DecisionConfig) -> RegisterMap:
     )
 
 
-def setting_fields(config: DecisionConfig) -> tuple[tuple[str, str], ...]:
-    """Return (register, field) of all that tells how an exit decides; each may be there or not."""
-    settings = _settings(config, Array("exit", config.n_exits, EXIT_STRIDE))
-    judged_apart = ("exit_control", "enable")
-    return tuple(
-        (register.name, field.name)
-        for register in settings
-        for field in register.fields
-        if (register.name, field.name) != judged_apart and not field.is_fixed
-    )
+def rule_fields(config: DecisionConfig, rule: ExitRule) -> Iterator[tuple[str, str, int]]:
+    """Yield register, field and value of all that makes an exit decide by a rule."""
+    if len(config.criteria) > 1:
+        yield "exit_control", "criterion", Criterion(rule.criterion).code
+    yield "threshold", "score", rule.threshold
+    if rule.criterion == Criterion.GATE:
+        yield "gate_bias", "bias", rule.offset
+        for name in config.features:
+            yield f"weight_{name}", "weight", rule.weights.get(name, 0)
 
 
 def config_of_parameters(parameters_0: int, parameters_1: int, parameters_2: int) -> DecisionConfig:

@@ -134,7 +134,7 @@ The exit is taken if the score of its criterion reaches the threshold. A thresho
 that is legal for any criterion of the unit; it is compared as it is with the score of the one
 selected. The bins of the histogram, the first and the last without an end:
 
-{_criteria_table(config)}
+{criteria_table(config)}
 ## AXI4-Stream: logits in
 
 One logit a beat, in the low bits of TDATA, TLAST with the last of a vector, TKEEP all ones.
@@ -175,7 +175,8 @@ inside are decided.
 """
 
 
-def _criteria_table(config: DecisionConfig) -> str:
+def criteria_table(config: DecisionConfig) -> str:
+    """Return code, score, thresholds and bins of the histogram of each criterion, in Markdown."""
     rows = []
     for name in map(Criterion, config.criteria):
         low, high = threshold_bounds(config, name)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...golden.files import replacing
-from ...golden.spec.decision import DecisionConfig
+from ...golden.spec.criteria import Criterion
+from ...golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
 from .output import json_option, messages, output_folder, progress_bar, report, report_rows
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -21,13 +22,41 @@ _OPTIONS = (
     ("--fraction-bits", "fraction_bits", "F: a logit LSB is 2^-F octaves, 2 to 6."),
     ("--mantissa-bits", "mantissa_bits", "Bits of the exponential table, 4 to 10."),
     ("--exits", "n_exits", "Exits with a threshold of their own, 1 to 16."),
-    ("--tag-width", "tag_width", "Bits of the sample tag, 1 to 32."),
+    ("--tag-width", "tag_width", "Bits of the sample tag, 0 (none) to 32."),
+    ("--lanes", "lanes", "Logits taken in a cycle: 1, 2, 4 or 8."),
 )
+
+_LISTS = (
+    ("--criteria", "criteria", f"Of {', '.join(Criterion)}; an exit selects one of them."),
+    ("--registers", "registers", f"Of {', '.join(PIPELINE_REGISTERS)}, or none."),
+)
+
+
+def _names(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, ...]:
+    """Return the names of a list on the command line."""
+    return () if text == "none" else tuple(name.strip() for name in text.split(","))
 
 
 def config_options(function: Function) -> Function:
     """Add an option for each parameter of `DecisionConfig`, under the parameter's name."""
     default = DecisionConfig()
+    function = click.option(
+        "--score/--no-score",
+        "with_score",
+        default=default.with_score,
+        show_default=True,
+        help="Whether a decision carries its score.",
+    )(function)
+    for option, name, text in reversed(_LISTS):
+        function = click.option(
+            option,
+            name,
+            metavar="NAME,...",
+            default=",".join(getattr(default, name)),
+            show_default=True,
+            callback=_names,
+            help=text,
+        )(function)
     for option, name, text in reversed(_OPTIONS):
         function = click.option(
             option, name, type=int, default=getattr(default, name), show_default=True, help=text
@@ -62,7 +91,7 @@ def verilog_decision(
     \b
     Example: offramp verilog decision --classes 10 --fraction-bits 3 --bus axi -o out/
     """
-    from ...hw.decision.delivery import MODULE_NAME
+    from ...hw.decision.delivery import AXI_MODULE_NAME, MODULE_NAME
     from ...rtl_sim.delivery import (
         MANIFEST_NAME,
         decision_delivery,
@@ -74,7 +103,8 @@ def verilog_decision(
     folder = output_folder(output)
     files = decision_delivery(config, bus, seed=seed)
     path = folder / f"{MODULE_NAME}.v"
-    resources = _resources(files[path.name], MODULE_NAME, devices)
+    tops = [MODULE_NAME] + [AXI_MODULE_NAME] * (bus == "axi")
+    resources = _resources({top: files[f"{top}.v"] for top in tops}, devices)
     manifest = delivery_manifest(config, files, resources)
     for name, text in {**files, MANIFEST_NAME: manifest_text(manifest)}.items():
         with replacing(folder / name) as temporary:
@@ -82,29 +112,32 @@ def verilog_decision(
     values: dict[str, Any] = {
         "module": MODULE_NAME,
         **config.describe(),
+        "criteria": list(config.criteria),
         "latency_cycles": manifest["modules"][MODULE_NAME]["latency_cycles"],
         "softmax_spread": config.spread,
     }
     for resource in resources:
-        values[resource["device"]] = {
-            key: resource[key] for key in ("logic_cells", "flip_flops", "fmax_mhz")
-        }
+        place = resource["device"]
+        if resource["top"] != MODULE_NAME:
+            place = f"{place}, {bus}"
+        values[place] = {key: resource[key] for key in ("logic_cells", "flip_flops", "fmax_mhz")}
     values["files"] = [*files, MANIFEST_NAME]
     report(values, as_json=as_json, title="Exit decision unit", result=path)
 
 
-def _resources(text: str, top: str, devices: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Synthesize, place and route for each device; nothing of it is kept but the report."""
+def _resources(texts: dict[str, str], devices: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Synthesize, place and route each module for each device; only the reports are kept."""
     from tempfile import TemporaryDirectory
 
     from ...fpga.synth import synthesize
 
     reports: list[dict[str, Any]] = []
-    with progress_bar("Synthesizing", len(devices), quiet=not devices) as bar:
-        for done, device in enumerate(devices):
-            bar.show(done, device)
+    jobs = [(device, top) for device in devices for top in texts]
+    with progress_bar("Synthesizing", len(jobs), quiet=not jobs) as bar:
+        for done, (device, top) in enumerate(jobs):
+            bar.show(done, f"{top}, {device}")
             with TemporaryDirectory() as work:
-                reports.append(synthesize(text, top, device, out=Path(work)).as_dict())
+                reports.append(synthesize(texts[top], top, device, out=Path(work)).as_dict())
     return reports
 
 

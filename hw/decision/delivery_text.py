@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from importlib.metadata import version
 
+from ...golden.spec.criteria import Criterion
 from ...golden.spec.decision import DecisionConfig
+from ...golden.spec.decision_text import criteria_table
 from ...golden.spec.register_text import markdown_table
 from .delivery import MODULE_NAME, PortDescription
 
@@ -27,7 +29,12 @@ def decision_document(
         Of each module, `module_document`.
     files : iterable of (name, what it is)
     """
-    parameters = [(key.replace("_", " "), str(value)) for key, value in config.describe().items()]
+    facts = config.describe() | {
+        "criteria": ", ".join(config.criteria),
+        "score": "yes" if config.with_score else "no",
+        "pipeline_registers": ", ".join(config.registers) or "none",
+    }
+    parameters = [(key.replace("_", " "), str(value)) for key, value in facts.items()]
     sections = "\n".join(modules)
     return f"""\
 # Exit decision unit
@@ -45,13 +52,26 @@ the network stop here?
 A logit is signed; one LSB is 1/{1 << config.fraction_bits} octave: softmax(z)_i is proportional to
 2^(z_i / {1 << config.fraction_bits}).
 
-## Thresholds
+## Criteria
 
-The exit is taken if the score reaches the threshold, the log-odds of the confidence T in logit
-LSBs. At the threshold that is sound no exit is taken below T, whatever the logits are.
+The exit is taken if the score of the exit's criterion reaches its threshold. Bins are those of
+the histogram of the unit with buses, the first and the last without an end.
 
-{_threshold_table(config)}
+{criteria_table(config)}{_thresholds(config)}
 {sections}"""
+
+
+def _thresholds(config: DecisionConfig) -> str:
+    """Return the section on thresholds of the confidence, if that is there."""
+    if Criterion.CONFIDENCE not in config.criteria:
+        return ""
+    return f"""
+## Thresholds of the confidence
+
+The threshold is the log-odds of the confidence T in logit LSBs. At the threshold that is sound no
+exit is taken below T, whatever the logits are.
+
+{_threshold_table(config)}"""
 
 
 def _threshold_table(config: DecisionConfig) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ...golden.spec.criteria import FEATURES
 from ...golden.spec.decision import DecisionConfig
+from ...golden.spec.decision_registers import rule_fields
 from ..scenes import Scene, Teller, edge_scenes, latency_scene, random_scenes
 from ..stimuli import Vector
 
@@ -127,7 +128,7 @@ def _thinned(scenes: Iterable[Scene], n_beats: int) -> Iterator[Scene]:
             if kept and sum(len(other.logits) for other in kept) + len(vector.logits) > budget:
                 continue
             kept.append(vector)
-        yield Scene(scene.choices, tuple(kept))
+        yield Scene(scene.rules, tuple(kept))
 
 
 class _Writer:
@@ -146,11 +147,11 @@ class _Writer:
         self._lines.append(f"// {text}")
 
     def add(self, scene: Scene) -> None:
-        for exit_index, choice in enumerate(scene.choices):
-            for *place, value in choice.settings(self._config):
+        for exit_index, rule in enumerate(scene.rules):
+            for *place, value in rule_fields(self._config, rule):
                 kind = FIRST_SETTING + SETTINGS.index(tuple(place))
                 self._line(kind=kind, exit_index=exit_index, value=value)
-        self._teller.set(scene.choices)
+        self._teller.set_rules(scene.rules)
         for vector in scene.vectors:
             tag, right = self._teller.tell(vector)
             *before, last = vector.logits

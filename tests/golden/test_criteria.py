@@ -14,15 +14,14 @@ from offramp.golden.criteria import (
     entropy_error_bound,
     entropy_float,
     entropy_score,
-    gate_bias_bounds,
     gate_error_bound,
     gate_float,
     gate_score,
     margin_float,
     margin_score,
-    threshold_bounds,
 )
 from offramp.golden.decision import log_odds_score
+from offramp.golden.spec.bounds import gate_bias_bounds, threshold_bounds
 from offramp.golden.spec.criteria import Criterion, EntropyArithmetic
 from offramp.golden.spec.decision import DecisionConfig
 from tests.criteria import edge_vectors, random_vectors

@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from offramp.golden.criteria import feature_score, threshold_bounds
+from offramp.golden.criteria import feature_score
+from offramp.golden.spec.bounds import threshold_bounds
 from offramp.golden.spec.criteria import SELECTION_WIDTH, Criterion
 from offramp.golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
 from offramp.hw.decision import DecisionUnit

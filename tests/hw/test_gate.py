@@ -7,10 +7,9 @@ from amaranth.hdl import Fragment
 from offramp.golden.criteria import (
     PatienceMemory,
     feature_score,
-    gate_bias_bounds,
     gate_score,
-    threshold_bounds,
 )
+from offramp.golden.spec.bounds import gate_bias_bounds, threshold_bounds
 from offramp.golden.spec.criteria import Criterion
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision import CriteriaUnit, DecisionUnit, create_unit

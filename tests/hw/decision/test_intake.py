@@ -4,11 +4,11 @@ import pytest
 
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.golden.spec.decision_streams import pack, user_fields
-from offramp.hw.decision.intake import VectorIntake, core_config
+from offramp.hw.decision.intake import VectorIntake
 
 from ..axi.bus import simulate
 
-CONFIG = DecisionConfig(n_classes=5, n_exits=3, tag_width=6)
+CONFIG = DecisionConfig(n_classes=5, n_exits=3, tag_width=6, criteria=("confidence", "margin"))
 
 
 async def take(ctx, intake, logits, exit_index, tag):
@@ -31,66 +31,75 @@ def legal_form(logits):
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.4, 0.8])
-def test_core_sees_legal_vectors_with_the_threshold_of_their_last_beat(stall):
+def test_core_sees_legal_vectors_and_notes_say_what_came(stall):
     intake = VectorIntake(CONFIG)
     rng = random.Random(stall)
     vectors = [
-        ([rng.randrange(-128, 128) for _ in range(rng.choice([1, 1, 2, 2, 3, 5, 6, 9]))], k % 3, k)
+        ([rng.randrange(-128, 128) for _ in range(rng.choice([1, 1, 2, 2, 3, 5, 6, 9]))], k % 4, k)
         for k in range(60)
     ]
-    bound, seen = [], []
+    noted, seen, expected_notes = [], [], []
 
     async def source(ctx):
         ctx.set(intake.enable, 1)
         for vector in vectors:
             await take(ctx, intake, *vector)
 
-    async def thresholds(ctx):
-        """Change all thresholds in every cycle, and note that of each last beat."""
+    async def registers(ctx):
+        """Change all registers in every cycle; note what they are with each last beat."""
         values = random.Random(7)
         while True:
+            enables = [values.randrange(2) for _ in range(3)]
+            selection = [values.randrange(2) for _ in range(3)]
+            guard = values.randrange(2), values.randrange(3)
             for k in range(3):
-                ctx.set(intake.threshold[k], values.randrange(-255, 256))
-            ctx.set(intake.criterion_enable[0], 1)
-            user = ctx.get(intake.bus.tuser)
-            if (
-                ctx.get(intake.bus.tvalid)
-                and ctx.get(intake.bus.tready)
-                and ctx.get(intake.bus.tlast)
-            ):
-                bound.append(ctx.get(intake.threshold[user & 3]))
+                ctx.set(intake.criterion_enable[k], enables[k])
+                ctx.set(intake.selection[k], selection[k])
+            ctx.set(intake.guard_enable, guard[0])
+            ctx.set(intake.guard_exit_index, guard[1])
+            if ctx.get(intake.taken):
+                note = ctx.get(intake.note)
+                noted.append((note.exit_index, note.criterion, note.guard, note.error))
+                logits, exit_index, _ = vectors[len(expected_notes)]
+                legal = 2 <= len(logits) <= 5 and exit_index < 3
+                forced = guard[0] and exit_index >= guard[1]
+                expected_notes.append(
+                    (exit_index, enables[exit_index], forced, 0) if legal else (exit_index, 0, 0, 1)
+                )
+                assert note.selection == selection[exit_index if exit_index < 3 else 0]
             await ctx.tick()
 
     async def core(ctx):
-        """Take beats; the threshold must hold at the last one and in the cycle after."""
-        beats, held = [], None
+        beats = []
         while len(seen) < len(vectors):
             ready = rng.random() >= stall
             ctx.set(intake.o.ready, ready)
-            if held is not None:
-                assert ctx.get(intake.o_threshold) == held
-                # a core that is held still samples it when it goes on
-                held = None if ready else held
-            valid = ctx.get(intake.o.valid)
             payload = intake.o.payload
-            if valid and ready:
+            if ctx.get(intake.o.valid) and ready:
                 beats.append(ctx.get(payload.logit))
                 if ctx.get(payload.last):
-                    held = ctx.get(intake.o_threshold)
-                    tag = ctx.get(payload.tag) & 0x3F
-                    seen.append((beats, ctx.get(payload.exit_index), tag, held))
+                    seen.append((beats, ctx.get(payload.exit_index), ctx.get(payload.tag)))
                     beats = []
             await ctx.tick()
 
-    simulate(intake, source, core, background=[thresholds])
+    simulate(intake, source, core, background=[registers])
     assert seen == [
-        (legal_form(logits), exit_index, tag, threshold)
-        for (logits, exit_index, tag), threshold in zip(vectors, bound, strict=True)
+        (legal_form(logits), exit_index if exit_index < 3 else 0, tag)
+        for logits, exit_index, tag in vectors
     ]
+    assert noted == expected_notes
 
 
-def test_tag_of_the_core_is_three_bits_wider():
-    assert core_config(CONFIG).tag_width == 9
+def test_nothing_is_taken_on_hold():
+    intake = VectorIntake(CONFIG)
+
+    async def testbench(ctx):
+        ctx.set(intake.enable, 1)
+        assert ctx.get(intake.bus.tready)
+        ctx.set(intake.hold, 1)
+        assert not ctx.get(intake.bus.tready)
+
+    simulate(intake, testbench)
 
 
 def test_ready_depends_on_no_input_of_the_bus():
