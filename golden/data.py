@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import zlib
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -206,7 +207,7 @@ def _load_digits(data_dir: Path | None) -> Dataset:
             labels=labels.astype(np.int64),
             class_names=DIGIT_NAMES,
         )
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         where = "scikit-learn" if data_dir is None else str(data_dir)
         raise DataError(f"{DIGITS_FILE} of {where} must be the digits, gzipped: {error}") from error
 

@@ -102,8 +102,10 @@ def operation_of_module(module: nn.Module) -> Operation:
 
 def batch_norm(
     weight: Reals | None, bias: Reals | None, mean: Reals, variance: Reals, epsilon: float
-) -> Affine:
+) -> Operation:
     """Return what a batch norm in evaluation mode computes per channel, all float64 [C]."""
+    if not (variance + epsilon > 0).all():
+        return Refused(rule="a batch norm of positive variances")
     gain = 1.0 / np.sqrt(variance + epsilon)
     if weight is not None:
         gain = gain * weight

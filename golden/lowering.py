@@ -229,6 +229,8 @@ class _Reader:
         kernel = operation.kernel or value.shape[:2]
         stride = operation.stride
         padding = _sides(operation.padding, value.shape[:2], kernel, stride)
+        if min(stride) < 1:
+            raise node.refusal("a pool of a positive stride")
         rests = [(value.shape[axis] - kernel[axis]) % stride[axis] for axis in (0, 1)]
         if padding != NO_ZEROS or stride[0] != stride[1] or (operation.ceil and any(rests)):
             raise node.refusal("a pool with one stride, no padding and no ceil mode")
@@ -333,8 +335,8 @@ def _sides(
     stride: tuple[int, int],
 ) -> Sides:
     """Return the zeros that a way of padding means for an image of some height and width."""
-    if not isinstance(padding, str):
-        return padding
+    if not isinstance(padding, str) or min(stride) < 1:  # such a stride is refused later
+        return NO_ZEROS if isinstance(padding, str) else padding
     sides = []
     for size, width, step in zip(image, kernel, stride, strict=True):
         total = max(0, (-(-size // step) - 1) * step + width - size)

@@ -99,7 +99,7 @@ def _load(path: Path) -> onnx.ModelProto:
         model = onnx.load(path)
         onnx.checker.check_model(model)
     except Exception as error:  # whatever reading a damaged file raises
-        reason = str(getattr(error, "strerror", None) or error).strip().partition("\n")[0]
+        reason = getattr(error, "strerror", None) or _first_line(error)
         raise OnnxFileError(
             f"ONNX file must be a whole model with all its data, not {str(path)!r}: {reason}"
         ) from error
@@ -175,7 +175,7 @@ class _Writer:
         self._softmax: dict[str, str] = {}
         self.nodes: list[Node] = []
         for tensor in model.graph.initializer:
-            self._hold(tensor.name, numpy_helper.to_array(tensor))
+            self._hold(tensor.name, _array(tensor))
         for node in model.graph.node:
             self._write(node)
 
@@ -255,7 +255,13 @@ class _Writer:
         if any(name in self._names for name in node.input) or node.domain not in {"", "ai.onnx"}:
             return False
         given = {name: self._constants[name] for name in node.input if name}
-        results = ReferenceEvaluator(_alone(node, given, self._opset)).run(None, given)
+        try:
+            results = ReferenceEvaluator(_alone(node, given, self._opset)).run(None, given)
+        except Exception as error:  # whatever an operator without an implementation raises
+            raise OnnxFileError(
+                f"Constant {node.output[0]} must be computable, not raise "
+                f"{type(error).__name__}: {_first_line(error)}"
+            ) from error
         for name, result in zip(node.output, results, strict=True):
             self._hold(name, np.asarray(result))
         return True
@@ -270,9 +276,15 @@ class _Writer:
         reader = _READERS.get(node.op_type)
         if reader is None or n_values != 1:
             return Refused()
-        rank = len(self._shapes.get(next(x for x in node.input if x in self._names), ()))
+        shape = self._shapes.get(next(x for x in node.input if x in self._names), ())
         held = [self._constants.get(name) for name in node.input]
-        return reader(_Arguments(_attributes(node), held, rank))
+        try:
+            return reader(_Arguments(_attributes(node), held, shape))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise OnnxFileError(
+                f"Node {node.name or node.output[0]} must have weights and attributes of a "
+                f"{node.op_type}, not raise {type(error).__name__}: {_first_line(error)}"
+            ) from error
 
 
 class _Arguments:
@@ -283,16 +295,17 @@ class _Arguments:
     attributes : mapping
     held : sequence of array or None
         Constants by the position of the input.
-    rank : int
-        Axes of the activations, the batch included.
+    shape : tuple of int
+        Of the activations, the batch included; empty if unknown.
     """
 
     def __init__(
-        self, attributes: Mapping[str, Any], held: Sequence[Array | None], rank: int
+        self, attributes: Mapping[str, Any], held: Sequence[Array | None], shape: tuple[int, ...]
     ) -> None:
         self._attributes = attributes
         self._held = held
-        self.rank = rank
+        self.shape = shape
+        self.rank = len(shape)
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return an attribute."""
@@ -376,7 +389,10 @@ def _affine(factor: Callable[[Reals], tuple[Reals, Reals]]) -> Callable[[_Argume
         values = given.per_channel()
         if values is None:
             return Refused(rule="with a constant per channel")
-        gain, term = factor(values)
+        with np.errstate(divide="ignore"):
+            gain, term = factor(values)
+        if not np.isfinite(gain).all():
+            return Refused(rule="with a divisor that is not 0")
         return Affine(gain=gain, terms=(term,))
 
     return read
@@ -429,8 +445,10 @@ def _pad(given: _Arguments) -> Operation:
 
 def _reshape(given: _Arguments) -> Operation:
     sizes = given.ints(1, "shape")
-    if sizes is None or len(sizes) < 2 or given.get("allowzero", 0):
-        return Refused(rule="a flattening to known sizes")
+    if sizes is None or len(sizes) < 2 or sizes[0] not in (0, -1, *given.shape[:1]):
+        return Refused(rule="a flattening to known sizes that keeps the images apart")
+    if 0 in sizes[1:]:
+        return Refused(rule="a flattening that names its sizes")
     return Reshape(sizes=tuple(sizes[1:]))
 
 
@@ -475,6 +493,19 @@ _READERS: dict[str, Callable[[_Arguments], Operation]] = {
     "Identity": lambda given: Same(),
     "Dropout": _dropout,
 }
+
+
+def _array(tensor: onnx.TensorProto) -> Array:
+    try:
+        return numpy_helper.to_array(tensor)
+    except (LookupError, TypeError, ValueError) as error:
+        raise OnnxFileError(
+            f"Weight {tensor.name} must be a whole tensor, not {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
+from torch.export.graph_signature import OutputKind
 
 from .folding import array, batch_norm, pair
 from .graph import (
@@ -143,7 +144,12 @@ class _Writer:
         self.nodes: list[Node] = []
         for node in program.graph.nodes:
             if node.op == "output":
-                self._outputs = list(node.args[0])
+                # buffers that the module changes come out too
+                self._outputs = [
+                    value
+                    for value, spec in zip(node.args[0], signature.output_specs, strict=True)
+                    if spec.kind is OutputKind.USER_OUTPUT
+                ]
             elif node.op == "call_function":
                 self._write(node)
 

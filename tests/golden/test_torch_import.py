@@ -95,6 +95,22 @@ def test_imported_network_quantizes(digits: Splits):
     assert network.name == "Plain"
 
 
+class Counting(Plain):
+    """A module that changes a buffer whenever it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.calls += 1
+        return super().forward(x)
+
+
+def test_buffers_that_change_are_no_exits():
+    assert import_torch(Counting(), (1, 8, 8)).network.topology.n_exits == 2
+
+
 def test_module_keeps_its_mode():
     module = Plain().train()
     import_torch(module, (1, 8, 8))
