@@ -109,8 +109,9 @@ def run_program(
 def read_tensor(memories: Bytes, layout: TensorLayout) -> NDArray[np.uint8] | NDArray[np.int8]:
     """Return the tensor [n, height, width, channels] that lies in memories [n, bytes]."""
     height, width, n_channels = layout.shape
-    pixels = np.arange(height * width).reshape(height, width, 1) * layout.pixel_step
-    places = layout.base + pixels + np.arange(n_channels) * layout.channel_step
+    rows = np.arange(height)[:, None, None] * layout.row_step
+    columns = np.arange(width)[:, None] * layout.pixel_step
+    places = layout.base + rows + columns + np.arange(n_channels) * layout.channel_step
     values = memories[:, places]
     return values.view(np.int8) if layout.signed else values
 

@@ -10,7 +10,7 @@ from .program import Program
 class TensorLayout:
     """Place of a tensor in the activation memory.
 
-    Element (row, column, channel) is the byte at ``base + (row * width + column) * pixel_step +
+    Element (row, column, channel) is the byte at ``base + row * row_step + column * pixel_step +
     channel * channel_step``.
 
     Attributes
@@ -21,7 +21,7 @@ class TensorLayout:
     signed : bool
         Whether the bytes are int8, not uint8.
     base : int
-    pixel_step, channel_step : int
+    row_step, pixel_step, channel_step : int
         In bytes.
     """
 
@@ -29,13 +29,14 @@ class TensorLayout:
     shape: Shape
     signed: bool
     base: int
+    row_step: int
     pixel_step: int
     channel_step: int = 1
 
     @property
     def size(self) -> int:
-        """Bytes up to the end of the last pixel, padding channels included."""
-        return self.shape[0] * self.shape[1] * self.pixel_step
+        """Bytes up to the end of the last row, padding included."""
+        return self.shape[0] * self.row_step
 
 
 @dataclass(frozen=True, kw_only=True)

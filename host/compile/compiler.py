@@ -18,6 +18,7 @@ from .graph import IMAGE, Step, split_logits, steps_of
 from .loops import Fields
 from .lower import lower, written_layout
 from .memory import Store, map_activations
+from .packing import pack_pixels
 
 LARGEST: dict[str, Any] = {
     "activation_bytes": 1 << 19,
@@ -70,7 +71,8 @@ def compile_network(
         The engine cannot run the network; the message says where and by how much.
     """
     check_network(network, config, branches=branches)
-    steps = split_logits(steps_of(network.topology, fuse=fuse, branches=branches), config)
+    steps = steps_of(network.topology, fuse=fuse, branches=branches)
+    steps = pack_pixels(split_logits(steps, config), config)
     tensors = {step.name: written_layout(step, config) for step in steps}
     height, width, n_channels = network.input_shape
     tensors[IMAGE] = TensorLayout(
@@ -78,6 +80,7 @@ def compile_network(
         shape=network.input_shape,
         signed=False,
         base=0,
+        row_step=width * n_channels,
         pixel_step=n_channels,
     )
     sizes = {name: tensor.size for name, tensor in tensors.items()}

@@ -43,6 +43,8 @@ class Step:
         Maximum in the drain; alone it is that of a copy.
     exit_index : int or None
         Exit whose logits these are.
+    pack : int
+        Pixels side by side that a tile computes together, see `offramp.host.compile.packing`.
     shape : Shape
         Of the source.
     signed : bool
@@ -58,6 +60,7 @@ class Step:
     swapped: bool = False
     pool: MaxPool | None = None
     exit_index: int | None = None
+    pack: int = 1
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -68,6 +71,11 @@ class Step:
     def name(self) -> str:
         """Name of the tensor that the step writes."""
         return self.layers[-1].name if self.layers else self.source + COPY
+
+    @property
+    def out_shape(self) -> Shape:
+        """Shape of what the step writes."""
+        return self.layers[-1].out_shape if self.layers else self.shape
 
     @property
     def place(self) -> str:

@@ -1,6 +1,6 @@
 """Which output channel each lane of the array has, group by group."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,18 @@ class Lanes:
     def total_steps(self) -> int:
         """Drain steps of a pixel, all groups together."""
         return (self.groups - 1) * self.steps + self.last_steps
+
+
+def packed_lanes(n_channels: int, pack: int, config: EngineConfig) -> Lanes:
+    """Return the lanes of the channels of several pixels side by side.
+
+    Channel c of pixel p is number ``p * n_channels + c``.
+    """
+    pixel = _ceil(n_channels, config.requantizers) * config.requantizers
+    lanes = channel_lanes(pack * pixel, config)
+    pixels, channels = np.divmod(lanes.channels, pixel)
+    idle = (lanes.channels == IDLE) | (channels >= n_channels)
+    return replace(lanes, channels=np.where(idle, IDLE, pixels * n_channels + channels))
 
 
 def channel_lanes(n_channels: int, config: EngineConfig, unit: int | None = None) -> Lanes:

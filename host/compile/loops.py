@@ -16,6 +16,7 @@ def sliding_loops(
     layer: Windowed | None,
     pool: MaxPool | None,
     padding: tuple[int, int, int, int] = NO_PADDING,
+    pack: int = 1,
 ) -> Fields:
     """Return the loops of a window over a tensor.
 
@@ -30,9 +31,11 @@ def sliding_loops(
     pool : MaxPool or None
     padding : tuple of int
         Of `layer`: top, bottom, left, right.
+    pack : int
+        Output pixels that a tile has side by side.
     """
     height, width, _ = source.shape
-    row, column = width * source.pixel_step, source.pixel_step
+    row, column = source.row_step, source.pixel_step
     stride = 1 if layer is None else layer.stride
     shape = source.shape if layer is None else layer.out_shape
     fields: Fields = {
@@ -41,7 +44,7 @@ def sliding_loops(
         "kernel_row_step": row,
         "out_row_step": stride * row,
         "column_start": -padding[2] * column,
-        "column_limit": row,
+        "column_limit": width * column,
         "kernel_column_step": column,
         "out_column_step": stride * column,
         "kernel_rows": 1 if layer is None else layer.kernel[0],
@@ -59,6 +62,8 @@ def sliding_loops(
             "out_rows": pool.out_shape[0],
             "out_columns": pool.out_shape[1],
         }
+    fields["out_column_step"] *= pack
+    fields["out_columns"] = -(-fields["out_columns"] // pack)
     return fields
 
 

@@ -12,8 +12,9 @@ from ...golden.spec.layers import AveragePool, Convolution, FullyConnected
 from ...golden.spec.layout import TensorLayout
 from ...golden.spec.operation import NARROW, tile_spacing
 from .graph import IMAGE, Step
-from .lanes import Lanes, channel_lanes, logit_lanes
+from .lanes import Lanes, channel_lanes, logit_lanes, packed_lanes
 from .loops import Fields, run_loops, sliding_loops
+from .packing import packed_columns, pixel_stride
 from .parameters import Bytes, Words, channel_lines, identity_lines, weight_lines
 
 Array = tuple[Fields, Bytes, Lanes]
@@ -42,16 +43,17 @@ def written_layout(step: Step, config: EngineConfig) -> TensorLayout:
 
     A pixel takes a multiple of `requantizers` bytes, as that many are written at once.
     """
-    layer = step.layers[-1] if step.layers else None
-    shape = step.shape if layer is None else layer.out_shape
+    shape = step.out_shape
     logits = step.exit_index is not None
     pixel_steps = shape[2] if logits else -(-shape[2] // config.requantizers)
+    pixel_step = pixel_steps * config.requantizers
     return TensorLayout(
         name=step.name,
         shape=shape,
-        signed=step.signed if layer is None else layer.out_format.signed,
+        signed=step.layers[-1].out_format.signed if step.layers else step.signed,
         base=0,
-        pixel_step=pixel_steps * config.requantizers,
+        row_step=-(-shape[1] // step.pack) * step.pack * pixel_step,
+        pixel_step=pixel_step,
         channel_step=config.requantizers if logits else 1,
     )
 
@@ -105,15 +107,16 @@ def _convolution(
     assert weight is not None
     rows, columns = layer.kernel
     group_in, group_out = weight.shape[3], layer.out_channels // layer.groups
-    loops = sliding_loops(source, layer, step.pool, layer.padding)
+    loops = sliding_loops(source, layer, step.pool, layer.padding, step.pack)
 
-    dense_steps = -(-columns * source.pixel_step // config.in_lanes)
+    run_bytes = packed_columns(step, layer) * source.pixel_step
+    run_steps = -(-run_bytes // config.in_lanes)
     unit = lcm(group_out, config.requantizers)
     if layer.groups > 1 and unit <= config.out_lanes:
         lanes = channel_lanes(layer.out_channels, config, unit)
         range_bytes = lanes.group_bytes // group_out * group_in
         range_steps = -(-range_bytes // config.in_lanes)
-        if columns * range_steps < dense_steps:
+        if columns * range_steps < run_steps:
             # groups of lanes begin with a group of the layer: what they read is a range
             taps = _taps(layer, weight, range_bytes, lanes.group_bytes)
             loops |= {
@@ -125,10 +128,15 @@ def _convolution(
             taps = taps.reshape(layer.out_channels, rows * columns, range_bytes)
             return loops, weight_lines(taps, lanes.channels, config), lanes
 
-    lanes = channel_lanes(layer.out_channels, config)
-    taps = _taps(layer, weight, source.pixel_step, layer.out_channels)
-    taps = taps.reshape(layer.out_channels, rows, columns * source.pixel_step)
-    loops |= {"kernel_column_step": 0, "run_steps": dense_steps, "row_weight_lines": dense_steps}
+    lanes = packed_lanes(layer.out_channels, step.pack, config)
+    single = _taps(layer, weight, source.pixel_step, layer.out_channels)
+    single = single.reshape(layer.out_channels, rows, columns * source.pixel_step)
+    taps = np.zeros((step.pack, layer.out_channels, rows, run_bytes), np.int8)
+    for pixel in range(step.pack):
+        first = pixel * pixel_stride(step, layer) * source.pixel_step
+        taps[pixel, :, :, first : first + single.shape[2]] = single
+    taps = taps.reshape(-1, rows, run_bytes)
+    loops |= {"kernel_column_step": 0, "run_steps": run_steps, "row_weight_lines": run_steps}
     return loops, weight_lines(taps, lanes.channels, config), lanes
 
 
@@ -158,8 +166,9 @@ def _fully_connected(
     height, width, n_channels = source.shape
     loops = run_loops(source.size, config.in_lanes, 1 << NARROW)
     runs, run_bytes = loops["kernel_columns"], loops["run_steps"] * config.in_lanes
-    spread = np.zeros((layer.out_features, height, width, source.pixel_step), np.int8)
-    spread[..., :n_channels] = weight.reshape(-1, height, width, n_channels)
+    pitch = source.row_step // source.pixel_step
+    spread = np.zeros((layer.out_features, height, pitch, source.pixel_step), np.int8)
+    spread[:, :, :width, :n_channels] = weight.reshape(-1, height, width, n_channels)
     taps = np.zeros((layer.out_features, runs * run_bytes), np.int8)
     taps[:, : source.size] = spread.reshape(layer.out_features, -1)
     logits = step.exit_index is not None
@@ -193,7 +202,7 @@ def _drain(step: Step, lanes: Lanes, tensors: Mapping[str, TensorLayout]) -> Fie
         "last_group_steps": lanes.last_steps,
         "tile_spacing": tile_spacing(lanes.steps, residual=residual is not None),
         "out_base": target.base,
-        "out_pixel_step": target.pixel_step,
+        "out_pixel_step": step.pack * target.pixel_step,
         "out_group_step": lanes.group_bytes,
         "out_signed": step.signed if step.main is None else step.main.out_format.signed,
         "pool": step.pool is not None,

@@ -55,8 +55,8 @@ def channel_lines(
     # one more for idle lanes: all 0, so that they write 0
     table = np.zeros((n_channels + 1, CHANNEL_WORDS), np.int64)
     bias, multiplier, shift = _main(step, parameters)
-    table[:n_channels, 0] = bias
-    table[:n_channels, 1] = multiplier | (shift - 1) << 16
+    table[:n_channels, 0] = np.tile(bias, step.pack)
+    table[:n_channels, 1] = np.tile(multiplier | (shift - 1) << 16, step.pack)
     if step.add is not None:
         values = parameters[step.add.name]
         assert values.multiplier is not None
@@ -66,8 +66,8 @@ def channel_lines(
         other = values.other_multiplier.astype(np.int64)
         if step.swapped:
             first, other = other, first
-        table[:n_channels, 2] = first | other << 16
-        table[:n_channels, 3] = values.shift.astype(np.int64) - 1
+        table[:n_channels, 2] = np.tile(first | other << 16, step.pack)
+        table[:n_channels, 3] = np.tile(values.shift.astype(np.int64) - 1, step.pack)
     table[n_channels] = 0
     lines = []
     for group, channels in enumerate(lanes.channels):
