@@ -93,8 +93,8 @@ class CalibrationConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.max_loss_points <= 100:
             raise ValueError(f"Accuracy loss must be in 0..100 points, not {self.max_loss_points}")
-        require_int("Highest threshold", self.threshold_high, -(1 << 15), (1 << 15) - 1)
-        require_int("Lowest threshold", self.threshold_low, -(1 << 15), self.threshold_high)
+        require_int("Highest threshold", self.threshold_high, -(1 << 31), (1 << 31) - 1)
+        require_int("Lowest threshold", self.threshold_low, -(1 << 31), self.threshold_high)
         if not 0 <= self.standard_errors < math.inf:
             raise ValueError(f"Standard errors must not be negative, not {self.standard_errors!r}")
         if self.tolerance is not None and not 0 <= self.tolerance <= 1:
@@ -142,12 +142,9 @@ def calibrate_thresholds(
     shares = [grid.leaving(index, np.ones(n)) / n for index in range(n_early + 1)]
     macs = sum(m * share for m, share in zip(macs_at_exit, shares, strict=True))
     harmed, helped = grid.changes()
-    # variance of the mean of +1 (harmed), -1 (helped) and 0 over the images
-    mean = (harmed - helped) / n
-    variance = np.maximum((harmed + helped) / n - mean**2, 0.0)
-    pessimistic = mean + config.standard_errors * np.sqrt(variance / n)
-    legal = pessimistic <= config.max_loss_points / 100 + 1e-12
+    legal = keeps_target(config, harmed, helped, n)
     if not legal.any():
+        mean = (harmed - helped) / n
         raise ValueError(
             f"Accuracy loss must be attainable, not {config.max_loss_points} points: even the "
             f"highest thresholds lose {100 * mean.ravel()[-1]:.2f} points on {n} images"
@@ -169,6 +166,55 @@ def calibrate_thresholds(
     )
     thresholds = heights[int(order[-1])]
     return evaluate_thresholds(thresholds, scores, predictions, labels, macs_at_exit)
+
+
+def keeps_target(
+    config: CalibrationConfig,
+    harmed: NDArray[np.float64],
+    helped: NDArray[np.float64],
+    n: int,
+) -> NDArray[np.bool_]:
+    """Return where the accuracy target holds with its margin, for numbers of images out of `n`."""
+    # variance of the mean of +1 (harmed), -1 (helped) and 0 over the images
+    mean = (harmed - helped) / n
+    variance = np.maximum((harmed + helped) / n - mean**2, 0.0)
+    pessimistic = mean + config.standard_errors * np.sqrt(variance / n)
+    return np.asarray(pessimistic <= config.max_loss_points / 100 + 1e-12)
+
+
+def most_accurate_thresholds(
+    config: CalibrationConfig,
+    scores: Scores,
+    predictions: Labels,
+    labels: Labels,
+    macs_at_exit: Sequence[int],
+    *,
+    budget: float,
+) -> tuple[int, ...]:
+    """Return the thresholds of the best accuracy at mean MACs of at most `budget`.
+
+    All combinations are compared as in `calibrate_thresholds`; of equally accurate ones the
+    cheapest are taken. Of `config` only the range of a threshold counts.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit each other, or no thresholds in range are that cheap.
+    """
+    _check_inputs(scores, predictions, labels, macs_at_exit)
+    n, n_early = scores.shape
+    candidates = [_candidates(scores[:, index], config, n_early) for index in range(n_early)]
+    grid = _Grid(candidates, scores, predictions == labels[:, None])
+    macs = np.zeros([len(values) for values in candidates])
+    for index, cost in enumerate(macs_at_exit):
+        macs += cost * grid.leaving(index, np.ones(n)) / n
+    affordable = macs <= budget * (1 + 1e-12)
+    if not affordable.any():
+        raise ValueError(f"Budget must be at least {macs.min():.0f} MACs, not {budget!r}")
+    harmed, helped = grid.changes()
+    points = np.argwhere(affordable)
+    best = points[np.lexsort((-macs[affordable], (helped - harmed)[affordable]))[-1]]
+    return tuple(values[index] for values, index in zip(candidates, best, strict=True))
 
 
 def evaluate_thresholds(

@@ -11,24 +11,20 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ..golden.budget import budget_thresholds
-from ..golden.calibrate import (
-    CalibrationConfig,
-    ExitFigures,
-    calibrate_thresholds,
-    evaluate_thresholds,
-)
+from ..golden.calibrate import CalibrationConfig, ExitFigures
 from ..golden.checkpoint import Checkpoint
-from ..golden.data import Splits, load_dataset, split_dataset
+from ..golden.data import Dataset, Splits, load_dataset, split_dataset
 from ..golden.decision import log_odds_score
 from ..golden.folded import FoldedNetwork
 from ..golden.models import MultiExitNetwork
 from ..golden.network import IntegerNetwork
+from ..golden.policies import FIXED, Budget, ExitLogits, Loss, Target, policy_of
 from ..golden.quantize import quantize
 from ..golden.recipes import Recipe, recipe_of
 from ..golden.risk import RiskConfig, risk_threshold
-from ..golden.spec.checks import require_int
+from ..golden.spec.checks import require_choice, require_int
 from ..golden.spec.decision import DecisionConfig
+from ..golden.spec.rules import ExitRule
 from ..golden.train import EpochReport, load_model, train
 from .pipeline import unit_config
 
@@ -178,67 +174,96 @@ def calibration_config(config: DecisionConfig, **choices: Any) -> CalibrationCon
     )
 
 
+def exit_logits(network: IntegerNetwork, images: Dataset) -> ExitLogits:
+    """Return what policies are fitted on, and measured with: the logits of all exits."""
+    return ExitLogits(
+        config=unit_config(network),
+        logits=tuple(network.forward(images.images)),
+        labels=images.labels,
+        macs_at_exit=network.macs_at_exit,
+    )
+
+
 def calibrate_network(
     network: IntegerNetwork,
     splits: Splits,
     max_loss_points: float,
     *,
+    policy: str = "confidence",
     tolerance: float | None = 0.1,
     standard_errors: float = 2.0,
+    seed: int = 0,
 ) -> tuple[IntegerNetwork, ExitFigures]:
-    """Return the network with thresholds for an accuracy target, and their figures.
+    """Return the network with rules for an accuracy target, and their figures.
 
-    Both come from the calibration split alone, by the unit's own integer scores.
+    Both come from the calibration split alone, by the unit's own integer scores. `policy` is one
+    of `offramp.golden.policies`, `seed` that of what it trains.
     """
-    config = unit_config(network)
-    calibration = splits.calibration
-    scores, predictions = scores_and_predictions(config, network.forward(calibration.images))
-    chosen = calibrate_thresholds(
-        calibration_config(
-            config,
-            max_loss_points=max_loss_points,
-            tolerance=tolerance,
-            standard_errors=standard_errors,
-        ),
-        scores,
-        predictions,
-        calibration.labels,
-        network.macs_at_exit,
+    target = Loss(
+        max_loss_points=max_loss_points, tolerance=tolerance, standard_errors=standard_errors
     )
-    provenance = {
-        "data_set": calibration.name,
-        "split": "calibration",
-        "split_seed": splits.seed,
-        "images": len(calibration),
-        "max_loss_points": max_loss_points,
-        "tolerance": tolerance,
-        "standard_errors": standard_errors,
-        "criterion": "confidence",
-    }
-    return network.with_thresholds(chosen.thresholds, provenance), chosen
+    return _calibrate(network, splits, policy, target, seed)
 
 
-def calibrate_with_risk(
-    network: IntegerNetwork, splits: Splits, risk: RiskConfig
+def calibrate_for_budget(
+    network: IntegerNetwork,
+    splits: Splits,
+    budget: float,
+    *,
+    policy: str = "msdnet",
+    seed: int = 0,
 ) -> tuple[IntegerNetwork, ExitFigures]:
-    """Return the network with the lowest common threshold that keeps a risk, and its figures.
-
-    A network that was quantized with reserved images is judged on these alone: it was made without
-    them. Otherwise the statement says what it leaves out. Both are kept in the network.
+    """Return the network with rules for a mean cost in MACs, and their figures.
 
     Raises
     ------
     ValueError
-        If no threshold keeps the risk.
+        If the budget is below what the policy can reach.
     """
-    config = unit_config(network)
+    return _calibrate(network, splits, policy, Budget(macs=budget), seed)
+
+
+def _calibrate(
+    network: IntegerNetwork, splits: Splits, policy: str, target: Target, seed: int
+) -> tuple[IntegerNetwork, ExitFigures]:
+    chosen = policy_of(policy)
+    data = exit_logits(network, splits.calibration)
+    rules = chosen.fit(data, target, seed=seed)
+    provenance = {
+        "data_set": splits.calibration.name,
+        "split": "calibration",
+        "split_seed": splits.seed,
+        "images": len(splits.calibration),
+        "policy": policy,
+        "seed": seed,
+        **({"budget_macs": target.macs} if isinstance(target, Budget) else asdict(target)),
+    }
+    return network.with_rules(rules, provenance), data.figures(rules)
+
+
+def calibrate_with_risk(
+    network: IntegerNetwork, splits: Splits, risk: RiskConfig, *, policy: str = "confidence"
+) -> tuple[IntegerNetwork, ExitFigures]:
+    """Return the network with the lowest common threshold that keeps a risk, and its figures.
+
+    A network that was quantized with reserved images is judged on these alone: it was made without
+    them. Otherwise the statement says what it leaves out. Both are kept in the network. The policy
+    has one fixed criterion: what is learned on the images cannot be judged on them as well.
+
+    Raises
+    ------
+    ValueError
+        If no threshold keeps the risk, or the policy is another.
+    """
+    criterion = require_choice("Policy with a risk", policy, FIXED)
     images = splits.calibration
     reserved = bool(network.metadata.get("reserved"))
     if reserved:
         images = images.subset(np.arange(1, len(images), 2))
-    scores, predictions = scores_and_predictions(config, network.forward(images.images))
-    thresholds = range(config.threshold_low, config.threshold_high + 1)
-    threshold = risk_threshold(risk, thresholds, scores, predictions, images.labels)
+    data = exit_logits(network, images)
+    scores = data.criterion_scores(criterion)
+    low, high = data.bounds(criterion)
+    threshold = risk_threshold(risk, range(low, high + 1), scores, data.predictions, images.labels)
     statement = risk.statement(len(images))
     if not reserved:
         statement += (
@@ -250,42 +275,9 @@ def calibrate_with_risk(
         "split": "calibration, images kept from quantization" if reserved else "calibration",
         "split_seed": splits.seed,
         "images": len(images),
-        "criterion": "confidence",
+        "policy": policy,
         "risk": asdict(risk),
         "statement": statement,
     }
-    chosen = [threshold] * (network.n_exits - 1)
-    figures = evaluate_thresholds(chosen, scores, predictions, images.labels, network.macs_at_exit)
-    return network.with_thresholds(chosen, provenance), figures
-
-
-def calibrate_for_budget(
-    network: IntegerNetwork, splits: Splits, budget: float
-) -> tuple[IntegerNetwork, ExitFigures]:
-    """Return the network with thresholds for a mean cost in MACs, and their figures.
-
-    Raises
-    ------
-    ValueError
-        If the budget is below the cost of the first exit.
-    """
-    config = unit_config(network)
-    images = splits.calibration
-    scores, predictions = scores_and_predictions(config, network.forward(images.images))
-    chosen = budget_thresholds(
-        scores,
-        network.macs_at_exit,
-        budget,
-        low=config.threshold_low,
-        high=config.threshold_high,
-    )
-    provenance = {
-        "data_set": images.name,
-        "split": "calibration",
-        "split_seed": splits.seed,
-        "images": len(images),
-        "criterion": "confidence",
-        "budget_macs": budget,
-    }
-    figures = evaluate_thresholds(chosen, scores, predictions, images.labels, network.macs_at_exit)
-    return network.with_thresholds(chosen, provenance), figures
+    rules = [ExitRule(threshold=threshold, criterion=criterion)] * data.n_early
+    return network.with_rules(rules, provenance), data.figures(rules)

@@ -12,6 +12,7 @@ from ...golden.decision import decide
 from ...golden.spec.decision import DecisionConfig
 from .bench_decision import bench_decision, bench_formal
 from .bench_golden import bench_golden
+from .bench_policies import bench_policies
 from .bench_programs import bench_programs
 from .bench_vectors import bench_vectors
 from .hardware import config_options
@@ -156,5 +157,6 @@ def bench_coverage(seed: int, output: str, as_json: bool, **parameters: Any) -> 
 bench.add_command(bench_decision)
 bench.add_command(bench_formal)
 bench.add_command(bench_golden)
+bench.add_command(bench_policies)
 bench.add_command(bench_programs)
 bench.add_command(bench_vectors)

@@ -8,8 +8,10 @@ import click
 from ...golden.data import DATASET_NAMES
 from ...golden.float_file import FLOAT_FILE
 from ...golden.network_file import load_network, save_network
+from ...golden.policies import POLICIES
 from ...golden.recipes import RECIPES, recipe_of
 from ...golden.risk import LOSSES, METHODS, RiskConfig
+from ...golden.spec.criteria import Criterion
 from ...golden.tail_bounds import P_VALUES
 from ...golden.train import EpochReport
 from ...golden.zoo import zoo_entry
@@ -156,6 +158,11 @@ def quantize(
 @click.argument("network")
 @data_dir_option
 @click.option(
+    "--policy",
+    type=click.Choice(tuple(POLICIES)),
+    help="How images are chosen to leave.  [default: confidence; with --budget msdnet]",
+)
+@click.option(
     "--max-loss",
     default=0.5,
     show_default=True,
@@ -187,11 +194,13 @@ def quantize(
     type=click.Choice(LOSSES),
     help="What counts: an image made wrong, or any other label than without exits.",
 )
+@click.option("--seed", default=0, show_default=True, help="Of policies that learn.")
 @click.option("-o", "--output", help="Network file to write; the same one without it.")
 @json_option
 def calibrate(
     network: str,
     data_dir: Path | None,
+    policy: str | None,
     max_loss: float,
     tolerance: float,
     budget: float | None,
@@ -200,16 +209,18 @@ def calibrate(
     method: str,
     bound: str,
     risk_loss: str,
+    seed: int,
     output: str | None,
     as_json: bool,
 ) -> None:
-    r"""Choose the thresholds of the early exits on the calibration split.
+    r"""Choose the rules of the early exits on the calibration split: criteria and thresholds.
 
     With --risk one threshold serves all early exits, and a statement about it holds for images
     that were never seen; it is printed and kept in the network file.
 
     \b
     Example: offramp calibrate out/digits.safetensors --max-loss 0.5
+             offramp calibrate out/digits.safetensors --policy eenet --budget 20000
              offramp calibrate out/digits.safetensors --risk 0.03 --delta 0.05
     """
     if output is None and zoo_entry(network) is not None:
@@ -220,20 +231,39 @@ def calibrate(
     loaded = load_network(network)
     splits = splits_of_network(loaded, data_dir)
     if budget is not None:
-        calibrated, figures = calibrate_for_budget(loaded, splits, budget)
+        calibrated, figures = calibrate_for_budget(
+            loaded, splits, budget, policy=policy or "msdnet", seed=seed
+        )
     elif risk is None:
-        calibrated, figures = calibrate_network(loaded, splits, max_loss, tolerance=tolerance)
+        calibrated, figures = calibrate_network(
+            loaded,
+            splits,
+            max_loss,
+            policy=policy or "confidence",
+            tolerance=tolerance,
+            seed=seed,
+        )
     else:
         calibrated, figures = calibrate_with_risk(
             loaded,
             splits,
             RiskConfig(epsilon=risk, delta=delta, method=method, bound=bound, loss=risk_loss),
+            policy=policy or "confidence",
         )
     save_network(calibrated, path)
-    config = unit_config(loaded)
+    rules = calibrated.rules or ()
     values: dict[str, Any] = {
+        "policy": calibrated.metadata["calibration"]["policy"],
+        "criteria": [str(rule.criterion) for rule in rules],
         "thresholds": list(figures.thresholds),
-        "confidences": [config.confidence_of_threshold(t) for t in figures.thresholds],
+    }
+    if any(rule.weights for rule in rules):
+        values["weights"] = [dict(rule.weights) for rule in rules]
+        values["offsets"] = [rule.offset for rule in rules]
+    if all(rule.criterion == Criterion.CONFIDENCE for rule in rules):
+        config = unit_config(calibrated)
+        values["confidences"] = [config.confidence_of_threshold(t) for t in figures.thresholds]
+    values |= {
         "calibration_images": figures.n,
         "calibration_accuracy_without_exits": figures.accuracy_without_exits,
         "calibration_accuracy_with_exits": figures.accuracy,

@@ -173,8 +173,11 @@ def test_the_sweep_goes_from_all_early_to_all_late() -> None:
     [
         ({"max_loss_points": -1}, "Accuracy loss must be in 0..100 points, not -1"),
         ({"max_loss_points": float("nan")}, "Accuracy loss must be in 0..100 points, not nan"),
-        ({"threshold_low": 300}, "Lowest threshold must be in -32768..255, not 300"),
-        ({"threshold_high": 1 << 15}, "Highest threshold must be in -32768..32767, not 32768"),
+        ({"threshold_low": 300}, "Lowest threshold must be in -2147483648..255, not 300"),
+        (
+            {"threshold_high": 1 << 31},
+            "Highest threshold must be in -2147483648..2147483647, not 2147483648",
+        ),
         ({"standard_errors": -1}, "Standard errors must not be negative, not -1"),
         ({"tolerance": 1.5}, "Tolerance must be in 0..1, not 1.5"),
     ],
