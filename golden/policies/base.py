@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..calibrate import CalibrationConfig, ExitFigures, evaluate_thresholds, keeps_target
-from ..criteria import PatienceMemory, feature_score, threshold_bounds
+from ..criteria import PatienceMemory, feature_score
+from ..spec.bounds import threshold_bounds
 from ..spec.criteria import FEATURES, Criterion
 from ..spec.decision import DecisionConfig
 from ..spec.rules import ExitRule

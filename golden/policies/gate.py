@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..criteria import gate_bias_bounds
+from ..spec.bounds import gate_bias_bounds
 from ..spec.criteria import FEATURES, GATE_WEIGHT, Criterion
 from ..spec.rules import ExitRule
 from .base import ExitLogits
