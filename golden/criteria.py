@@ -30,8 +30,9 @@ def margin_float(config: DecisionConfig, logits: Logits) -> Floats:
 
     [n, N] -> [n]; the score is exactly ``2**F`` times this: the error bound is 0.
     """
-    probability = np.sort(softmax_float(config, logits), axis=1)
-    return np.asarray(np.log2(probability[:, -1] / probability[:, -2]))
+    octaves = np.sort(check_logits(config, logits), axis=1) / (1 << config.fraction_bits)
+    # the softmax itself would be 0 in float64 far below the largest; its denominator cancels
+    return np.asarray(octaves[:, -1] - octaves[:, -2], dtype=np.float64)
 
 
 def softmax_float(config: DecisionConfig, logits: Logits) -> Floats:
@@ -227,7 +228,8 @@ def gate_float(
 ) -> Floats:
     """Compute the gate on float64 features, each in the unit of its integer score.
 
-    Log-odds ``2**F log2(p / (1 - p))`` with p the largest softmax, margin and negated entropy.
+    Log-odds ``2**F log2(p / (1 - p))`` with p the largest softmax, up to the largest threshold;
+    margin and negated entropy.
     """
     steps = 1 << config.fraction_bits
     probability = np.sort(softmax_float(config, logits), axis=1)
@@ -235,7 +237,8 @@ def gate_float(
     for feature, weight in weights.items():
         if feature == Criterion.CONFIDENCE:
             rest = probability[:, :-1].sum(axis=1)
-            total += weight * steps * np.log2(probability[:, -1] / rest)
+            least = probability[:, -1] * 2.0 ** (-config.threshold_high / steps)
+            total += weight * steps * np.log2(probability[:, -1] / np.maximum(rest, least))
         elif feature == Criterion.MARGIN:
             total += weight * steps * margin_float(config, logits)
         else:
@@ -247,12 +250,16 @@ def gate_error_bound(config: DecisionConfig, weights: dict[str, int]) -> float:
     """Return the most by which `gate_score` and `gate_float` differ: the features' bounds, weighed.
 
     Confidence: ``1 + 2**F log2(rho)``, since the score is the largest threshold that exits, by the
-    certificate of `DecisionConfig.spread_power` if the sum did not overflow. Margin: 0. Entropy:
-    `entropy_error_bound` where it is up to `EntropyArithmetic.LIMIT`.
+    certificate of `DecisionConfig.spread_power` if the sum did not overflow; with a window
+    ``2**F log2(N)`` more, as each other logit may be missed that is below the least sum of which
+    there is a score. Margin: 0. Entropy: `entropy_error_bound` where it is up to
+    `EntropyArithmetic.LIMIT`.
     """
     steps = 1 << config.fraction_bits
     bounds = {
-        Criterion.CONFIDENCE: 1 + steps * float(np.log2(config.spread)),
+        Criterion.CONFIDENCE: 1
+        + steps * float(np.log2(config.spread))
+        + (steps * float(np.log2(config.n_classes)) if config.windowed else 0.0),
         Criterion.MARGIN: 0.0,
         Criterion.ENTROPY: EntropyArithmetic.SCALE * entropy_error_bound(config)
         if Criterion.ENTROPY in weights

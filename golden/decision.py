@@ -92,8 +92,8 @@ def check_threshold(config: DecisionConfig, threshold: int) -> int:
 
 @cache
 def _exponentials(config: DecisionConfig) -> npt.NDArray[np.generic]:
-    """Return E(0..2**logit_width), in int64 where a sum of all logits fits, else Python's ints."""
-    values = [config.exponential(x) for x in range((1 << config.logit_width) + 1)]
+    """Return E(0..2**window_width), in int64 where a sum of all logits fits, else Python's ints."""
+    values = [config.exponential(x) for x in range((1 << config.window_width) + 1)]
     fits = config.accumulator_width + config.n_classes.bit_length() < 63
     return np.array(values, dtype=np.int64 if fits else object)
 
@@ -109,17 +109,26 @@ def log_odds_score(config: DecisionConfig, logits: Logits) -> Integers:
     Returns
     -------
     int64 [n]
-        ``z_max - x`` with x the smallest offset logit with ``E(x) >= sum of the others``; the
-        smallest value of ``config.threshold_format``, below every legal threshold, if the sum
-        overflows the accumulator.
+        ``z_max - x`` with x the smallest offset logit with ``E(x) >= sum of the others``, of
+        those in the window if there is one, and at most ``config.threshold_high``; the smallest
+        value of ``config.threshold_format``, below every legal threshold, if the sum overflows
+        the accumulator.
     """
     offset = check_logits(config, logits).astype(np.int64) - config.logit_format.low
     table = _exponentials(config)
     largest = offset.max(axis=1)
+    if config.windowed:
+        # the window begins with the block below that of the largest
+        begin = ((largest >> config.block_width) - 1) << config.block_width
+        largest = largest - begin
+        offset = offset - begin[:, None]
+        addends = np.where(offset < 0, 0, table[np.maximum(offset, 0)])
+    else:
+        addends = table[offset]
     # all logits but one maximum; integers, so taking it off again is exact
-    total = table[offset].sum(axis=1) - table[largest]
+    total = addends.sum(axis=1) - table[largest]
     needed = np.searchsorted(table, total, side="left")
-    score = largest - needed
+    score = np.minimum(largest - needed, config.threshold_high)
     overflow = np.asarray(total > table[-1], dtype=bool)
     return np.where(overflow, config.threshold_format.low, score).astype(np.int64)
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations_with_replacement, islice
+from itertools import combinations_with_replacement, islice, permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -119,16 +119,20 @@ def edge_vectors(config: DecisionConfig) -> list[tuple[int, ...]]:
         ]
     for difference in (1, octave - 1, octave, octave + 1, high - low - 1):
         vectors += [(high, high - difference), (low, low + difference)]
+    # in the highest window, if there is one
+    window = high + 1 - (1 << config.window_width)
     vectors += [
-        tuple(offset + low for offset in offsets)
+        tuple(offset + window for offset in offsets)
         for offsets in (*_near_sums(config), *_near_capacity(config))
     ]
+    if config.windowed:
+        vectors += [tuple(offset + low for offset in offsets) for offsets in _around_blocks(config)]
     return list(dict.fromkeys(vectors))
 
 
 def _near_sums(config: DecisionConfig) -> Iterable[tuple[int, ...]]:
     """Yield offset logits whose others sum to E(x) - 1, E(x) and E(x) + 1 for some x."""
-    top = (1 << config.logit_width) - 1
+    top = (1 << config.window_width) - 1
     exponentials = [config.exponential(x) for x in range(min(top, 4 << config.fraction_bits))]
     values = set(exponentials)
     smallest = range(min(len(exponentials), 2 << config.fraction_bits))
@@ -149,7 +153,7 @@ def _near_sums(config: DecisionConfig) -> Iterable[tuple[int, ...]]:
 
 def _near_capacity(config: DecisionConfig) -> Iterable[tuple[int, ...]]:
     """Yield offset logits whose others just fit the accumulator, and just do not."""
-    top = (1 << config.logit_width) - 1
+    top = (1 << config.window_width) - 1
     room = (1 << config.accumulator_width) - 1
     others: list[int] = []
     while len(others) < config.n_classes - 1:
@@ -164,6 +168,24 @@ def _near_capacity(config: DecisionConfig) -> Iterable[tuple[int, ...]]:
         yield (top, *others[:-1], others[-1] + 1)
     if len(others) < config.n_classes - 1:
         yield (*others, 0, top)
+
+
+def _around_blocks(config: DecisionConfig) -> Iterable[tuple[int, ...]]:
+    """Yield offset logits at both ends of blocks near to each other and far, in every order."""
+    block = 1 << config.block_width
+    n_blocks = 1 << (config.logit_width - config.block_width)
+    top = n_blocks - 1
+    ends = [
+        (number * block + place)
+        for number in sorted({0, 1, 2, top // 2, top - 2, top - 1, top})
+        for place in (0, 1, block - 1)
+        if number >= 0
+    ]
+    source = random.Random(1)
+    length = min(3, config.n_classes)
+    for _ in range(200):
+        chosen = [source.choice(ends) for _ in range(length)]
+        yield from permutations(chosen)
 
 
 def edge_workloads(
@@ -222,7 +244,10 @@ def random_workload(config: DecisionConfig, n: int, seed: int) -> Workload:
         length = source.choice((2, source.randint(2, config.n_classes), config.n_classes))
         center = source.randint(low, high)
         # from ties everywhere to the full range
-        reach = source.choice((1, octave, 4 * octave, high - low))
+        reaches = [1, octave, 4 * octave, high - low]
+        if config.windowed:
+            reaches += [1 << config.block_width, 3 << config.block_width]
+        reach = source.choice(reaches)
         logits = [
             min(high, max(low, center + source.randint(-reach, reach))) for _ in range(length)
         ]

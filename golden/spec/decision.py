@@ -9,6 +9,11 @@ With integer logits ``z_i`` on the base-2 grid (one LSB is ``2**-fraction_bits``
 
 The unit replaces ``2**(x / 2**F)`` by the integer exponential ``E(x) = c[x mod 2**F] << (x >> F)``
 on the offset logit ``x = z + 2**(W-1) >= 0`` and sums exactly.
+
+Logits may span more octaves than an accumulator has bits. They are then divided into blocks of
+`BLOCK_OCTAVES`; those in the block of the largest logit and in the block below are summed, the
+others are more than `BLOCK_OCTAVES` octaves below it and add nothing. That is a window of
+`OCTAVES_MAX` octaves, in which x is taken from its lower end on.
 """
 
 from dataclasses import dataclass
@@ -31,7 +36,13 @@ LANES = (1, 2, 4, 8)
 """How many logits the unit can take in a cycle."""
 
 OCTAVES_MAX = 64
-"""Most octaves a logit may span: the accumulator has a bit for each."""
+"""Most octaves that are summed: the accumulator has a bit for each."""
+
+BLOCK_OCTAVES = OCTAVES_MAX // 2
+"""Where logits span more, those in the block of the largest one and in the block below count."""
+
+DEFAULT_REGISTERS = ("operand", "addend", "decision")
+"""Pipeline registers unless given."""
 
 EXITS_MAX = 16
 """Most exits with a threshold of their own."""
@@ -80,7 +91,7 @@ class DecisionConfig:
     n_exits: int = 2
     tag_width: int = 8
     with_score: bool = True
-    registers: tuple[str, ...] = ("operand", "addend", "decision")
+    registers: tuple[str, ...] = DEFAULT_REGISTERS
     criteria: tuple[str, ...] = (Criterion.CONFIDENCE,)
     lanes: int = 1
 
@@ -99,9 +110,10 @@ class DecisionConfig:
         if not isinstance(self.with_score, bool):
             raise TypeError(f"With score must be True or False, not {self.with_score!r}")
         if not (self.with_score or self.has_plain_criteria):
+            window = f" in {self.logit_width}-bit logits" if self.windowed else ""
+            plain = "confidence" if self.windowed else "confidence or confidence, margin"
             raise ValueError(
-                "Criteria without score must be confidence or confidence, margin, "
-                f"not {', '.join(self.criteria)}"
+                f"Criteria without score{window} must be {plain}, not {', '.join(self.criteria)}"
             )
         if self.registers != tuple(name for name in PIPELINE_REGISTERS if name in self.registers):
             raise ValueError(
@@ -113,11 +125,21 @@ class DecisionConfig:
                 f"Fraction bits must be below the logit width {self.logit_width}, "
                 f"not {self.fraction_bits}"
             )
-        if self.octaves > OCTAVES_MAX:
+        self._check_window()
+
+    def _check_window(self) -> None:
+        if not self.windowed:
+            return
+        limit = f"at most {self.window_width} ({OCTAVES_MAX} octaves)"
+        if self.lanes > 1:
             raise ValueError(
-                f"Logit width must be at most fraction bits + {OCTAVES_MAX.bit_length() - 1} "
-                f"({OCTAVES_MAX} octaves), not {self.logit_width} "
-                f"with {self.fraction_bits} fraction bits"
+                f"Logit width with {self.lanes} lanes and {self.fraction_bits} fraction bits "
+                f"must be {limit}, not {self.logit_width}"
+            )
+        if self.has_plain_criteria and self.registers != DEFAULT_REGISTERS:
+            raise ValueError(
+                f"Logit width with registers other than {', '.join(DEFAULT_REGISTERS)} "
+                f"must be {limit}, not {self.logit_width}"
             )
 
     def _check_criteria(self) -> None:
@@ -169,8 +191,8 @@ class DecisionConfig:
 
     @property
     def threshold_format(self) -> IntegerFormat:
-        """Format of a threshold and of a score: a difference of two logits."""
-        return IntegerFormat(self.logit_width + 1, signed=True)
+        """Format of a threshold and of a score: a difference of two logits in the window."""
+        return IntegerFormat(self.window_width + 1, signed=True)
 
     @property
     def threshold_low(self) -> int:
@@ -179,13 +201,20 @@ class DecisionConfig:
 
     @property
     def threshold_high(self) -> int:
-        """Largest legal threshold."""
+        """Largest legal threshold, and score: of others so low there may be any number."""
+        if self.windowed:
+            return BLOCK_OCTAVES << self.fraction_bits
         return self.threshold_format.high
 
     @property
     def has_plain_criteria(self) -> bool:
-        """Whether these are confidence, or confidence and margin, which share a datapath."""
-        plain = {Criterion.CONFIDENCE, Criterion.MARGIN}
+        """Whether these are confidence, or confidence and margin, which share a datapath.
+
+        They do not where the confidence looks through a window and the margin does not.
+        """
+        plain = (
+            {Criterion.CONFIDENCE} if self.windowed else {Criterion.CONFIDENCE, Criterion.MARGIN}
+        )
         return Criterion.CONFIDENCE in self.criteria and plain.issuperset(self.criteria)
 
     @property
@@ -215,6 +244,8 @@ class DecisionConfig:
             # up to three products and a bias as large as one
             widest = max(self.score_format_of(feature).width for feature in self.features)
             return IntegerFormat(widest + GATE_WEIGHT.width + 2, signed=True)
+        if criterion == Criterion.MARGIN:
+            return IntegerFormat(self.logit_width + 1, signed=True)
         return self.threshold_format
 
     @property
@@ -235,9 +266,25 @@ class DecisionConfig:
         return max(1, (self.n_exits - 1).bit_length())
 
     @property
+    def windowed(self) -> bool:
+        """Whether logits span more than `OCTAVES_MAX` octaves."""
+        return 1 << (self.logit_width - self.fraction_bits) > OCTAVES_MAX
+
+    @property
+    def window_width(self) -> int:
+        """Bits of an offset logit in the window; of any where there is none."""
+        window = self.fraction_bits + OCTAVES_MAX.bit_length() - 1
+        return window if self.windowed else self.logit_width
+
+    @property
+    def block_width(self) -> int:
+        """Bits of an offset logit in its block, with a window."""
+        return self.window_width - 1
+
+    @property
     def octaves(self) -> int:
-        """Octaves that a logit spans: ``2**(logit_width - fraction_bits)``."""
-        return 1 << (self.logit_width - self.fraction_bits)
+        """Octaves that are summed: ``2**(window_width - fraction_bits)``."""
+        return 1 << (self.window_width - self.fraction_bits)
 
     @property
     def accumulator_width(self) -> int:
@@ -252,14 +299,14 @@ class DecisionConfig:
         return _mantissas(self.fraction_bits, self.mantissa_bits)
 
     def exponential(self, x: int) -> int:
-        """Return E(x), the integer exponential of an offset logit.
+        """Return E(x), the integer exponential of an offset logit, with a window of one in it.
 
-        0 below the range of logits and all ones above it: a negative `x` exits for no sum, one
-        beyond the range for every sum that did not overflow.
+        0 below the range and all ones above it: a negative `x` exits for no sum, one beyond the
+        range for every sum that did not overflow.
         """
         if x < 0:
             return 0
-        if x >= 1 << self.logit_width:
+        if x >= 1 << self.window_width:
             return (1 << self.accumulator_width) - 1
         return self.table[x % (1 << self.fraction_bits)] << (x >> self.fraction_bits)
 
@@ -281,8 +328,9 @@ class DecisionConfig:
         n_classes : int, optional
             N, `n_classes` of the configuration unless given.
         sound : bool
-            Take the smallest threshold that never exits below T, table error included
-            (``rho 2**(-lam / 2**F) <= (1-T)/T``), instead of the nearest one.
+            Take the smallest threshold that never exits below T, table error and logits below
+            the window included (``rho 2**(-lam / 2**F) + window_loss <= (1-T)/T``), instead of
+            the nearest one.
 
         Raises
         ------
@@ -302,9 +350,11 @@ class DecisionConfig:
         log_odds = steps * log2(confidence / (1 - confidence))
         if sound:
             # the float only proposes; the exact inequality, raised to the power 2**F, decides
-            odds = (1 - Fraction(confidence)) / Fraction(confidence)
+            odds = (1 - Fraction(confidence)) / Fraction(confidence) - self.window_loss(n)
             threshold = floor(log_odds) - 2
-            while self.spread_power / Fraction(2) ** threshold > odds**steps:
+            while threshold <= self.threshold_high and (
+                odds <= 0 or self.spread_power / Fraction(2) ** threshold > odds**steps
+            ):
                 threshold += 1
         else:
             threshold = floor(log_odds + 0.5)
@@ -312,6 +362,8 @@ class DecisionConfig:
         threshold = max(threshold, self.threshold_low)
         if threshold > self.threshold_high:
             reachable = self.confidence_of_threshold(self.threshold_high)
+            if sound:
+                reachable = 1 / (1 / reachable + float(self.window_loss(n)))
             raise ValueError(
                 f"Confidence threshold must be at most {reachable!r} with {self.logit_width}-bit "
                 f"logits and {self.fraction_bits} fraction bits, not {confidence!r}"
@@ -325,12 +377,20 @@ class DecisionConfig:
         """Exact ``rho**(2**F)``, rho the spread max/min of ``c[r] / 2**(r / 2**F)``.
 
         Without overflow, for every N and every input: an exit at threshold lam implies
-        ``p >= 1 / (1 + rho 2**(-lam / 2**F))``; no exit implies
+        ``p >= 1 / (1 + rho 2**(-lam / 2**F) + window_loss(N))``; no exit implies
         ``p < 1 / (1 + 2**(-lam / 2**F) / rho)``.
         """
         steps = 1 << self.fraction_bits
         powers = [Fraction(c**steps, 1 << r) for r, c in enumerate(self.table)]
         return max(powers) / min(powers)
+
+    def window_loss(self, n_classes: int) -> Fraction:
+        """Return more than all logits below the window sum to, over that of the largest one.
+
+        Each of the others may be one of them, by more than `BLOCK_OCTAVES` octaves below it: in
+        all less than ``(N - 1) 2**-BLOCK_OCTAVES``. 0 without a window.
+        """
+        return Fraction(n_classes - 1, 1 << BLOCK_OCTAVES) if self.windowed else Fraction(0)
 
     @property
     def spread(self) -> float:

@@ -15,6 +15,7 @@ from .lane_sum import LaneAccumulator, LaneAdder
 from .log_odds import LogOdds
 from .payload import Decision, LogitBeat
 from .running_maximum import RunningMaximum
+from .steps import delayed, of_exit
 
 __all__ = ["LanePipeline"]
 
@@ -114,18 +115,18 @@ class LanePipeline(wiring.Component):
             slot.counts.eq(running.valid),
             slot.lane.eq(maximum.lane),
         ]
-        operand = self._delayed(m, running.operand, wait, "operand")
-        slot = self._delayed(m, slot, wait, "slot", reset_less=False)
+        operand = delayed(m, running.operand, wait, "operand")
+        slot = delayed(m, slot, wait, "slot", reset_less=False)
         value = self._exponential(m, "running", operand, slot.slot.closing)
-        never = self._delayed(m, operand.never & operand.void, self._exponential_latency, "never")
-        slot = self._delayed(m, slot, self._exponential_latency, "slot_of_addend", reset_less=False)
+        never = delayed(m, operand.never & operand.void, self._exponential_latency, "never")
+        slot = delayed(m, slot, self._exponential_latency, "slot_of_addend", reset_less=False)
         # the first beat of a vector has nothing to be compared with
         joined = self._add(m, "adder", of_losers, value, without_b=slot.slot.between)
-        slot = self._delayed(m, slot, LaneAdder.latency, "slot_of_sum", reset_less=False)
+        slot = delayed(m, slot, LaneAdder.latency, "slot_of_sum", reset_less=False)
         m.d.comb += [
             accumulator.addend.eq(joined),
-            accumulator.limit.value.eq(self._delayed(m, value.value, LaneAdder.latency, "limit")),
-            accumulator.limit.never.eq(self._delayed(m, never, LaneAdder.latency, "limit_never")),
+            accumulator.limit.value.eq(delayed(m, value.value, LaneAdder.latency, "limit")),
+            accumulator.limit.never.eq(delayed(m, never, LaneAdder.latency, "limit_never")),
             accumulator.between.eq(slot.slot.between),
         ]
 
@@ -135,15 +136,15 @@ class LanePipeline(wiring.Component):
         if self._score:
             m.submodules.log_odds = log_odds = self._score
             until_total = wait + self._exponential_latency + LaneAdder.latency + behind
-            complement = self._delayed(m, running.complement, until_total, "complement")
+            complement = delayed(m, running.complement, until_total, "complement")
             m.d.comb += [
                 log_odds.total.eq(accumulator.total),
                 log_odds.maximum.eq(~complement),
                 self.decision.score.eq(log_odds.score),
             ]
-            exit_taken = self._delayed(m, exit_taken, log_odds.latency, "exit")
+            exit_taken = delayed(m, exit_taken, log_odds.latency, "exit")
             behind += log_odds.latency
-        slot = self._delayed(m, slot, behind, "slot_of_decision", reset_less=False)
+        slot = delayed(m, slot, behind, "slot_of_decision", reset_less=False)
         m.d.comb += [
             label.i.eq(slot),
             self.decided.eq(slot.slot.closing),
@@ -151,23 +152,16 @@ class LanePipeline(wiring.Component):
             self.decision.label.eq(label.label),
         ]
         for name, companion in companions.items():
-            m.d.comb += self.decision[name].eq(self._delayed(m, companion, self.latency, name))
+            m.d.comb += self.decision[name].eq(delayed(m, companion, self.latency, name))
         return m
 
     def _elaborate_input(self, m, maximum, running):
         """Feed both maxima; return what is given with the last beat."""
         config = self._config
-        threshold = Signal(signed(config.threshold_format.width))
-        m.d.comb += threshold.eq(self.thresholds[0])
-        if config.n_exits > 1:
-            with m.Switch(self.beat.exit_index):
-                for exit_index in range(1, config.n_exits):
-                    with m.Case(exit_index):
-                        m.d.comb += threshold.eq(self.thresholds[exit_index])
-
+        threshold = of_exit(m, self.thresholds, self.beat.exit_index)
         registered = int("input" in config.registers)
-        beat = self._delayed(m, self.beat, registered, "beat")
-        valid = self._delayed(m, self.valid, registered, "valid", reset_less=False)
+        beat = delayed(m, self.beat, registered, "beat")
+        valid = delayed(m, self.valid, registered, "valid", reset_less=False)
 
         kept = valid
         m.d.comb += maximum.kept[0].eq(kept)
@@ -180,10 +174,10 @@ class LanePipeline(wiring.Component):
         rounds = maximum.latency
         m.d.comb += [
             running.logit.eq(maximum.winner),
-            running.valid.eq(self._delayed(m, valid, rounds, "valid_of_winner", reset_less=False)),
-            running.last.eq(self._delayed(m, beat.last, rounds, "last_of_winner")),
+            running.valid.eq(delayed(m, valid, rounds, "valid_of_winner", reset_less=False)),
+            running.last.eq(delayed(m, beat.last, rounds, "last_of_winner")),
             # the closing slot comes one cycle later
-            running.threshold.eq(self._delayed(m, threshold, registered + rounds + 1, "threshold")),
+            running.threshold.eq(delayed(m, threshold, registered + rounds + 1, "threshold")),
         ]
         names = ["exit_index"] if config.n_exits > 1 or config.tag_width else []
         names += ["tag"] if config.tag_width else []
@@ -192,7 +186,7 @@ class LanePipeline(wiring.Component):
     def _addend(self, m, loser, wait):
         """Return the exponential of a loser that waits, 0 if it is void."""
         name = f"loser_{loser.as_value().name}"
-        loser = self._delayed(m, loser, wait, name)
+        loser = delayed(m, loser, wait, name)
         return self._exponential(m, name, loser, Const(0))
 
     def _exponential(self, m, name, operand, closing):
@@ -203,7 +197,7 @@ class LanePipeline(wiring.Component):
             exponential.complement.eq(operand.complement),
             exponential.closing.eq(closing),
         ]
-        void = self._delayed(m, operand.void, exponential.latency, f"void_{name}")
+        void = delayed(m, operand.void, exponential.latency, f"void_{name}")
         value = Signal(config.accumulator_width, name=f"value_{name}", reset_less=True)
         domain = m.d.sync if "addend" in config.registers else m.d.comb
         domain += value.eq(exponential.value)
@@ -218,12 +212,3 @@ class LanePipeline(wiring.Component):
         m.submodules[name] = adder = LaneAdder(self._config)
         m.d.comb += [adder.a.eq(a), adder.b.eq(b), adder.without_b.eq(without_b)]
         return adder.o
-
-    @staticmethod
-    def _delayed(m, value, n_cycles, name, *, reset_less=True):
-        """Return `value` as it was some cycles ago."""
-        for cycle in range(n_cycles):
-            register = Signal.like(value, name=f"{name}_{cycle}", reset_less=reset_less)
-            m.d.sync += register.eq(value)
-            value = register
-        return value

@@ -47,7 +47,7 @@ class Decision(data.StructLayout):
         Whether the exit is taken.
     label : label_width
         Index of the largest logit, the lowest of several.
-    score : signed(logit_width + 1)
+    score : signed(window_width + 1)
         Log-odds of the label in logit LSBs: ``exit`` is ``score >= threshold``. Absent in a
         configuration without score.
     exit_index : exit_index_width

@@ -9,6 +9,7 @@ from ...golden.spec.decision import DecisionConfig
 from .lane_pipeline import LanePipeline
 from .payload import Decision, LogitBeat
 from .pipeline import DecisionPipeline
+from .window_pipeline import WindowPipeline
 
 __all__ = ["DecisionUnit"]
 
@@ -37,7 +38,7 @@ class DecisionUnit(wiring.Component):
     -------
     i : In(stream of LogitBeat)
     o : Out(stream of Decision)
-    thresholds : In(signed(logit_width + 1)) [n_exits]
+    thresholds : In(signed(window_width + 1)) [n_exits]
         Log-odds in logit LSBs, `threshold_low` to `threshold_high` of the configuration; that of
         the vector's exit is sampled in the cycle after its last logit was taken (later if the
         unit is held, and one cycle later with the register "input"), with several lanes as its
@@ -61,7 +62,12 @@ class DecisionUnit(wiring.Component):
                 f"not {', '.join(config.criteria)}"
             )
         self.config = config
-        self._pipeline = (DecisionPipeline if config.lanes == 1 else LanePipeline)(config)
+        if config.windowed:
+            self._pipeline = WindowPipeline(config)
+        elif config.lanes > 1:
+            self._pipeline = LanePipeline(config)
+        else:
+            self._pipeline = DecisionPipeline(config)
         self.latency = self._pipeline.latency
         members = {
             "i": In(stream.Signature(LogitBeat(config))),

@@ -28,7 +28,7 @@ from tests.criteria import edge_vectors, random_vectors
 
 ALL = ("confidence", "margin", "entropy", "gate", "patience")
 TINY = DecisionConfig(n_classes=4, logit_width=4, fraction_bits=2, criteria=("entropy",))
-SHAPES = [(2, 8, 3), (10, 8, 3), (10, 8, 4), (128, 8, 3), (3, 6, 2), (17, 10, 6)]
+SHAPES = [(2, 8, 3), (10, 8, 3), (10, 8, 4), (128, 8, 3), (3, 6, 2), (17, 10, 6), (12, 11, 2)]
 
 
 def config_of(n_classes: int, logit_width: int, fraction_bits: int) -> DecisionConfig:

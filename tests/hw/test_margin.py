@@ -18,7 +18,7 @@ from tests.criteria import (
 CONFIGS = [
     DecisionConfig(criteria=("margin",), n_exits=3),
     DecisionConfig(criteria=("margin",), n_classes=2, logit_width=4, fraction_bits=2, n_exits=1),
-    DecisionConfig(criteria=("margin",), n_classes=128, fraction_bits=4, n_exits=2),
+    DecisionConfig(criteria=("margin",), n_classes=128, logit_width=16, fraction_bits=2),
     DecisionConfig(criteria=("margin",), n_classes=5, logit_width=12, fraction_bits=6, n_exits=16),
 ]
 

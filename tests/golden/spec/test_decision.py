@@ -242,9 +242,19 @@ def test_confidence_beyond_the_register_is_refused_with_the_largest_in_reach() -
             "Fraction bits must be below the logit width 4, not 4",
         ),
         (
-            {"logit_width": 10, "fraction_bits": 3},
+            {"logit_width": 10, "lanes": 4},
             ValueError,
-            r"Logit width must be at most fraction bits \+ 6 .*, not 10 with 3 fraction bits",
+            r"Logit width with 4 lanes and 3 fraction bits must be at most 9 \(.* not 10",
+        ),
+        (
+            {"logit_width": 9, "fraction_bits": 2, "registers": ("addend",)},
+            ValueError,
+            r"Logit width with registers other than operand, .*, decision must be at most 8 .*",
+        ),
+        (
+            {"logit_width": 16, "with_score": False, "criteria": ("confidence", "margin")},
+            ValueError,
+            "Criteria without score in 16-bit logits must be confidence, not confidence, margin",
         ),
     ],
 )
