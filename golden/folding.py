@@ -112,6 +112,43 @@ def batch_norm(
     return Affine(gain=gain, terms=(-mean * gain, np.zeros_like(gain) if bias is None else bias))
 
 
+def per_channel(constant: Reals, rank: int) -> Reals | None:
+    """Return a constant operand as float64 [C], or [1] for all; None if it is neither.
+
+    Parameters
+    ----------
+    constant : float64 array
+        As it is broadcast against activations [n, C, ...].
+    rank : int
+        Axes of these, the batch included; 0 if unknown.
+    """
+    if constant.size == 1:
+        return constant.reshape(1)
+    shape = (1,) * (rank - constant.ndim) + constant.shape
+    if rank < 2 or len(shape) != rank or shape[1] != constant.size:
+        return None
+    return constant.reshape(-1)
+
+
+def affine(kind: str, constant: Reals | None) -> Operation:
+    """Return what adding, subtracting, multiplying by or dividing by a constant computes.
+
+    Parameters
+    ----------
+    kind : str
+        ``add``, ``sub``, ``mul`` or ``div``.
+    constant : float64 [C] or [1]
+        None where there is none of these shapes.
+    """
+    if constant is None:
+        return Refused(rule="with a constant per channel")
+    if kind in {"add", "sub"}:
+        return Affine(gain=np.ones(1), terms=(constant if kind == "add" else -constant,))
+    if kind == "div" and not constant.all():
+        return Refused(rule="with a divisor that is not 0")
+    return Affine(gain=constant if kind == "mul" else 1 / constant, terms=(np.zeros(1),))
+
+
 def array(tensor: Tensor) -> Reals:
     """Return a tensor as float64."""
     return tensor.detach().cpu().numpy().astype(np.float64)

@@ -172,6 +172,8 @@ class Graph:
         Node behind which each exit's branch begins; None to find them.
     channels_last : bool
         The image is [n, H, W, C].
+    mean, std : tuple of float
+        Per channel or one for all: the first nodes read ``(image - mean) / std``.
     """
 
     name: str
@@ -181,3 +183,5 @@ class Graph:
     exit_names: tuple[str, ...]
     taps: tuple[str, ...] | None = None
     channels_last: bool = False
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)

@@ -31,6 +31,7 @@ from .graph import (
     Transpose,
     UnsupportedModuleError,
 )
+from .image_scale import ImageScale
 from .parts import Part
 from .segments import Chain, cut
 from .spec.layers import (
@@ -79,6 +80,7 @@ class _Value:
     channels_last: bool = False
     flat: bool = False
     zeros: Sides = NO_ZEROS
+    scale: ImageScale | None = None
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -120,7 +122,12 @@ class _Reader:
         self._readers.update(graph.exits)
         self.parts: list[Part] = []
         self._values = {
-            IMAGE: _Value(part=None, shape=graph.input_shape, channels_last=graph.channels_last)
+            IMAGE: _Value(
+                part=None,
+                shape=graph.input_shape,
+                channels_last=graph.channels_last,
+                scale=ImageScale.of_normalization(graph.mean, graph.std, graph.input_shape[2]),
+            )
         }
         nothing = self._values[IMAGE]  # where a node that is refused reads a parameter
         for node in nodes:
@@ -158,11 +165,14 @@ class _Reader:
             return value
         if any(v.zeros != NO_ZEROS for v in values) and not isinstance(operation, Convolve | Pad):
             raise node.refusal("a convolution, behind zeros as padding")
+        if any(v.scale is not None for v in values) and not isinstance(
+            operation, Convolve | Connect | Affine | Pad | Reshape | Transpose
+        ):
+            raise node.refusal("a convolution or linear layer, behind normalised images")
         if isinstance(operation, Sum):
             return self._sum(node, value, *others)
         if isinstance(operation, Affine | Rectify):
-            self._fuse(node, operation, value)
-            return value
+            return self._fuse(node, operation, value)
         return self._layer_or_layout(node, operation, value)
 
     def _layer_or_layout(
@@ -189,21 +199,21 @@ class _Reader:
         padding = _sides(operation.padding, padded, (kernel[0], kernel[1]), stride)
         if stride[0] != stride[1] or operation.dilation != (1, 1) or min(padding) < 0:
             raise node.refusal("a convolution with one stride, zeros as padding, undilated")
-        return self._add(
-            node,
-            Convolution,
-            (value,),
-            {
-                "out_channels": len(operation.weight),
-                "kernel": (kernel[0], kernel[1]),
-                "stride": stride[0],
-                "padding": tuple(a + b for a, b in zip(padding, value.zeros, strict=True)),
-                "groups": operation.groups,
-            },
-            # [out, in, kernel height, kernel width] -> [out, kernel height, kernel width, in]
-            operation.weight.transpose(0, 2, 3, 1),
-            operation.bias,
-        )
+        if operation.weight.shape[1] * operation.groups != value.shape[2]:
+            raise node.refusal(f"a convolution of {value.shape[2]} channels")
+        zeros = tuple(a + b for a, b in zip(padding, value.zeros, strict=True))
+        if value.scale is not None and value.scale.moves_zero and any(zeros):
+            raise node.refusal("a convolution without padding, behind images less their mean")
+        fields = {
+            "out_channels": len(operation.weight),
+            "kernel": (kernel[0], kernel[1]),
+            "stride": stride[0],
+            "padding": zeros,
+            "groups": operation.groups,
+        }
+        # [out, in, kernel height, kernel width] -> [out, kernel height, kernel width, in]
+        weight = operation.weight.transpose(0, 2, 3, 1)
+        return self._add_weighted(node, Convolution, value, fields, weight, operation.bias)
 
     def _connect(self, node: Node, operation: Connect, value: _Value) -> _Value:
         height, width, channels = value.shape
@@ -215,10 +225,10 @@ class _Reader:
         weight = operation.weight
         if not value.channels_last:
             # channels were flattened first: [out, C * H * W] -> [out, H * W * C]
-            image = weight.reshape(n_out, channels, height, width)
-            weight = image.transpose(0, 2, 3, 1).reshape(n_out, -1)
+            weight = weight.reshape(n_out, channels, height, width).transpose(0, 2, 3, 1)
         fields = {"out_features": n_out}
-        made = self._add(node, FullyConnected, (value,), fields, weight, operation.bias)
+        weight = weight.reshape(n_out, height * width, channels)
+        made = self._add_weighted(node, FullyConnected, value, fields, weight, operation.bias)
         return replace(made, flat=True)
 
     def _pool(self, node: Node, operation: Pool, value: _Value) -> _Value:
@@ -246,23 +256,27 @@ class _Reader:
         made = self._add(node, ResidualAdd, (value, other), {})
         return replace(made, flat=value.flat, channels_last=value.channels_last)
 
-    def _fuse(self, node: Node, operation: Affine | Rectify, value: _Value) -> None:
-        """Make an operator a part of the layer before it."""
+    def _fuse(self, node: Node, operation: Affine | Rectify, value: _Value) -> _Value:
+        """Make an operator a part of the layer before it, or of those behind the image."""
         if isinstance(operation, Affine):
-            self._scale(node, operation, value)
-        else:
-            self._rectify(node, value)
+            return self._scale(node, operation, value)
+        self._rectify(node, value)
+        return value
 
-    def _scale(self, node: Node, operation: Affine, value: _Value) -> None:
+    def _scale(self, node: Node, operation: Affine, value: _Value) -> _Value:
         part = value.part
         height, width, channels = value.shape
         per_channel = {len(a) for a in (operation.gain, *operation.terms)} - {1}
         fits = per_channel <= {channels} and (
             not per_channel or not value.flat or (height, width) == (1, 1)
         )
+        if fits and part is None:
+            before = value.scale or ImageScale.identity(channels)
+            return replace(value, scale=before.then(operation))
         if not fits or part is None or part.weight is None or part.relu or not self._alone(part):
             raise node.refusal(FUSES)
         part.scale(operation.gain, operation.terms)
+        return value
 
     def _rectify(self, node: Node, value: _Value) -> None:
         part = value.part
@@ -280,24 +294,41 @@ class _Reader:
         """Return whether nobody but the node that is read now reads the output of a layer."""
         return all(self._readers[name] == 1 for name in part.names)
 
+    def _add_weighted(  # noqa: PLR0917 -- all that makes a layer
+        self,
+        node: Node,
+        layer_type: type[Layer],
+        value: _Value,
+        fields: dict[str, object],
+        weight: Reals,
+        bias: Reals,
+    ) -> _Value:
+        """Add a layer whose weights have the input's channels last."""
+        if bias.shape != (len(weight),):
+            raise node.refusal(f"with a bias for each of {len(weight)} outputs")
+        made = self._add(node, layer_type, (value,), fields)
+        part = self.parts[-1]
+        part.weight, part.bias, part.bias_terms = weight, bias, np.abs(bias)
+        if value.scale is not None:
+            groups = 1 if layer_type is FullyConnected else int(part.fields["groups"])
+            part.weight, part.bias, part.bias_terms = value.scale.into(weight, bias, groups)
+        if layer_type is FullyConnected:
+            part.weight = part.weight.reshape(len(weight), -1)
+        return made
+
     def _add(
         self,
         node: Node,
         layer_type: type[Layer],
         values: tuple[_Value, ...],
         fields: dict[str, object],
-        *weights: Reals,
     ) -> _Value:
-        weight, bias = weights or (None, None)
         part = Part(
             node=node,
             layer_type=layer_type,
             sources=tuple(value.part for value in values),
             in_shape=values[0].shape,
             fields=fields,
-            weight=weight,
-            bias=bias,
-            bias_terms=None if bias is None else np.abs(bias),
         )
         self.parts.append(part)
         return _Value(part=part, shape=part.out_shape)

@@ -5,6 +5,7 @@ implementation that comes with ONNX; what is left are the operators in `_READERS
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,11 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.inliner import inline_local_functions
 from onnx.reference import ReferenceEvaluator
 
-from .folding import batch_norm
+from .folding import affine, batch_norm, per_channel
 from .graph import (
     IMAGE,
     SAME_LOWER,
     SAME_UPPER,
-    Affine,
     Connect,
     Convolve,
     Graph,
@@ -58,6 +58,8 @@ def import_onnx(
     *,
     exits: Sequence[str] | None = None,
     input_shape: tuple[int, int, int] | None = None,
+    mean: Sequence[float] = (0.0,),
+    std: Sequence[float] = (1.0,),
     name: str | None = None,
 ) -> Lowered:
     """Return the layers of an ONNX model.
@@ -72,6 +74,9 @@ def import_onnx(
         order of the file unless given. A softmax behind the logits is left out.
     input_shape : tuple of int
         Sizes of an image, in the order of the file, where the file leaves them open.
+    mean, std : sequence of float
+        Of the images as the model takes them, ``(image - mean) / std``, per channel or one for
+        all; the image in 0..1 unless given.
     name : str
         Of the network; that of the graph unless given.
 
@@ -88,7 +93,8 @@ def import_onnx(
     model = source if isinstance(source, onnx.ModelProto) else _load(Path(source))
     model = inline_local_functions(model) if model.functions else model
     writer = _Writer(_with_shapes(model, input_shape))
-    lowered = lower(writer.graph(exits, name))
+    graph = writer.graph(exits, name)
+    lowered = lower(replace(graph, mean=tuple(mean), std=tuple(std)))
     for layer in lowered.network.weights:
         require_finite(layer, lowered.network.weights[layer], lowered.network.biases[layer])
     return lowered
@@ -324,12 +330,7 @@ class _Arguments:
         """Return the one constant operand as [C] or [1], None if it is not one per channel."""
         array = self.reals(0) if self.constant(1) is None else self.reals(1)
         assert array is not None
-        if array.size == 1:
-            return array.reshape(1)
-        shape = (1,) * (self.rank - array.ndim) + array.shape
-        if self.rank < 2 or len(shape) != self.rank or shape[1] != array.size:
-            return None
-        return array.reshape(-1)
+        return per_channel(array, self.rank)
 
     def ints(self, index: int, name: str) -> list[int] | None:
         """Return integers that are an input, or an attribute in older models."""
@@ -384,18 +385,8 @@ def _matmul(given: _Arguments) -> Operation:
     return Connect(weight=weight.T, bias=np.zeros(weight.shape[1]))
 
 
-def _affine(factor: Callable[[Reals], tuple[Reals, Reals]]) -> Callable[[_Arguments], Operation]:
-    def read(given: _Arguments) -> Operation:
-        values = given.per_channel()
-        if values is None:
-            return Refused(rule="with a constant per channel")
-        with np.errstate(divide="ignore"):
-            gain, term = factor(values)
-        if not np.isfinite(gain).all():
-            return Refused(rule="with a divisor that is not 0")
-        return Affine(gain=gain, terms=(term,))
-
-    return read
+def _affine(kind: str) -> Callable[[_Arguments], Operation]:
+    return lambda given: affine(kind, given.per_channel())
 
 
 def _normalization(given: _Arguments) -> Operation:
@@ -474,10 +465,10 @@ _READERS: dict[str, Callable[[_Arguments], Operation]] = {
     "Conv": _convolution,
     "Gemm": _gemm,
     "MatMul": _matmul,
-    "Add": _affine(lambda values: (np.ones(1), values)),
-    "Mul": _affine(lambda values: (values, np.zeros(1))),
-    "Sub": _affine(lambda values: (np.ones(1), -values)),
-    "Div": _affine(lambda values: (1 / values, np.zeros(1))),
+    "Add": _affine("add"),
+    "Mul": _affine("mul"),
+    "Sub": _affine("sub"),
+    "Div": _affine("div"),
     "BatchNormalization": _normalization,
     "Relu": lambda given: Rectify(),
     "MaxPool": _pool(average=False),

@@ -6,7 +6,7 @@ tuple or list, each [n, n_classes], in order of depth; the last is the final cla
 
 import operator
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export.graph_signature import OutputKind
 
-from .folding import array, batch_norm, pair
+from .folding import affine, array, batch_norm, pair, per_channel
 from .graph import (
     IMAGE,
     SAME_UPPER,
@@ -50,7 +50,12 @@ SOFTMAXES = (aten.softmax, aten._softmax, aten.log_softmax, aten._log_softmax)
 
 
 def import_torch(
-    module: nn.Module, input_shape: tuple[int, int, int], *, name: str | None = None
+    module: nn.Module,
+    input_shape: tuple[int, int, int],
+    *,
+    mean: Sequence[float] = (0.0,),
+    std: Sequence[float] = (1.0,),
+    name: str | None = None,
 ) -> Lowered:
     """Return the layers of `module` in evaluation mode.
 
@@ -59,6 +64,9 @@ def import_torch(
     module : Module
     input_shape : tuple of int
         Channels, height and width of an image, as torch has them.
+    mean, std : sequence of float
+        Of the images as the module takes them, ``(image - mean) / std``, per channel or one for
+        all; the image in 0..1 unless given.
     name : str
         Of the network; that of the module's class unless given.
 
@@ -93,6 +101,8 @@ def import_torch(
             nodes=tuple(writer.nodes),
             exits=exits,
             exit_names=tuple(f"exit {index}" for index in range(len(exits))),
+            mean=tuple(mean),
+            std=tuple(std),
         )
     )
     for layer in lowered.network.weights:
@@ -253,6 +263,20 @@ def _bias(held: Held, size: int) -> Reals:
     return np.zeros(size) if bias is None else bias
 
 
+def _affine(kind: str) -> Callable[[Arguments, Held], Operation]:
+    def read(arguments: Arguments, held: Held) -> Operation:
+        operands = [(arguments[key], held[key]) for key in ("self", "other")]
+        if operands[0][1] is not None and kind in {"add", "mul"}:
+            operands.reverse()  # the constant may stand first
+        (value, first), (number, second) = operands
+        constant = np.asarray(number, np.float64) if isinstance(number, int | float) else second
+        if first is not None or constant is None or arguments.get("alpha", 1) != 1:
+            return Refused()
+        return affine(kind, per_channel(constant, value.meta["val"].ndim))
+
+    return read
+
+
 def _batch_norm(arguments: Arguments, held: Held) -> Operation:
     mean, variance = held.get("running_mean"), held.get("running_var")
     if mean is None or variance is None or arguments.get("training"):
@@ -312,6 +336,10 @@ _READERS: dict[Any, Callable[[Arguments, Held], Operation]] = {
     aten.linear: _linear,
     aten._native_batch_norm_legit: _batch_norm,
     aten._native_batch_norm_legit_no_training: _batch_norm,
+    aten.add: _affine("add"),
+    aten.sub: _affine("sub"),
+    aten.mul: _affine("mul"),
+    aten.div: _affine("div"),
     aten.relu: lambda arguments, held: Rectify(),
     aten.max_pool2d: _pool,
     aten.max_pool2d_with_indices: _pool,

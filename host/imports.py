@@ -20,6 +20,8 @@ def import_source(
     *,
     input_shape: tuple[int, int, int] | None = None,
     exits: Sequence[str] | None = None,
+    mean: Sequence[float] = (0.0,),
+    std: Sequence[float] = (1.0,),
 ) -> tuple[Lowered, dict[str, Any]]:
     """Return the float network of a source, and a record of where it comes from.
 
@@ -32,18 +34,28 @@ def import_source(
         Of an image as the source has it; a torch module needs it.
     exits : sequence of str
         Outputs of an ONNX model in order of depth.
+    mean, std : sequence of float
+        The source takes ``(image - mean) / std``, per channel or one for all.
 
     Raises
     ------
     ValueError, TypeError
         If there is no such source, or it cannot become an integer network, saying why.
     """
+    normalized = {"mean": list(mean), "std": list(std)}
     if source.endswith(ONNX_SUFFIX):
         from ..golden.onnx_import import import_onnx  # noqa: PLC0415 -- for these sources only
 
-        lowered = import_onnx(source, exits=exits, input_shape=input_shape, name=Path(source).stem)
+        lowered = import_onnx(
+            source,
+            exits=exits,
+            input_shape=input_shape,
+            mean=mean,
+            std=std,
+            name=Path(source).stem,
+        )
         digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
-        return lowered, {"source": Path(source).name, "sha256": digest}
+        return lowered, {"source": Path(source).name, "sha256": digest, **normalized}
     module_name, colon, name = source.partition(":")
     if not colon or not module_name or not name:
         raise ValueError(
@@ -60,7 +72,8 @@ def import_source(
         )
     from ..golden.torch_import import import_torch  # noqa: PLC0415 -- for these sources only
 
-    return import_torch(_module(module_name, name), input_shape), {"source": source}
+    lowered = import_torch(_module(module_name, name), input_shape, mean=mean, std=std)
+    return lowered, {"source": source, **normalized}
 
 
 def _module(module_name: str, name: str) -> Any:

@@ -1,20 +1,32 @@
 """Sub-command for networks of others: `offramp import`."""
 
+from fractions import Fraction
+
 import click
 
 from ...golden.float_file import save_float_network
 from ..imports import import_source
 from .output import json_option, output_file, report
 
+NORMALIZED = "Images in 0..1 less this are what SOURCE takes: one number, or one per channel."
+
 
 @click.command("import")
 @click.argument("source")
 @click.option("--input-shape", help="Sizes of an image as SOURCE has it, like 1,28,28.")
 @click.option("--exits", help="Outputs of an ONNX model in order of depth, like a,b,c.")
+@click.option("--mean", default="0", show_default=True, help=NORMALIZED)
+@click.option("--std", default="1", show_default=True, help="Like --mean; 1/255 for 0..255.")
 @click.option("-o", "--output", required=True, help="Float network file to write.")
 @json_option
 def import_network(
-    source: str, input_shape: str | None, exits: str | None, output: str, as_json: bool
+    source: str,
+    input_shape: str | None,
+    exits: str | None,
+    mean: str,
+    std: str,
+    output: str,
+    as_json: bool,
 ) -> None:
     r"""Read a network with exits from a torch module or an ONNX model.
 
@@ -30,6 +42,8 @@ def import_network(
         source,
         input_shape=None if input_shape is None else sizes_of(input_shape),
         exits=None if exits is None else exits.split(","),
+        mean=numbers_of("Mean", mean),
+        std=numbers_of("Standard deviation", std),
     )
     network = lowered.network
     save_float_network(network, path, origin)
@@ -50,3 +64,11 @@ def sizes_of(text: str) -> tuple[int, int, int]:
     if len(parts) != 3 or not all(part.isdecimal() for part in parts):
         raise ValueError(f"Input shape must be three sizes like 1,28,28, not {text!r}")
     return int(parts[0]), int(parts[1]), int(parts[2])
+
+
+def numbers_of(thing: str, text: str) -> tuple[float, ...]:
+    """Return numbers or fractions separated by commas; ValueError if they are none."""
+    try:
+        return tuple(float(Fraction(part.strip())) for part in text.split(","))
+    except (ValueError, ArithmeticError) as error:
+        raise ValueError(f"{thing} must be numbers like 0.5 or 1/255, not {text!r}") from error

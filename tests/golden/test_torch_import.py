@@ -95,6 +95,71 @@ def test_imported_network_quantizes(digits: Splits):
     assert network.name == "Plain"
 
 
+class Normalizing(nn.Module):
+    """Constants per channel at the image and behind a layer, in every way of writing them."""
+
+    def __init__(self, *, inside: bool) -> None:
+        super().__init__()
+        self.inside = inside
+        self.register_buffer("mean", torch.tensor([0.1, 0.2, 0.3, 0.4]).reshape(4, 1, 1))
+        self.register_buffer("std", torch.tensor([0.5, 0.6, 0.7, 0.8]).reshape(1, 4, 1, 1))
+        self.conv = nn.Conv2d(4, 6, 3, groups=2)
+        self.early = nn.Linear(6 * 6 * 6, 3)
+        self.conv2 = nn.Conv2d(6, 6, 3)
+        self.last = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if self.inside:
+            x = (x - self.mean) / self.std
+        y = F.relu(0.5 + 2 * (self.conv(x) * 3 - 1))
+        return self.early(y.flatten(1)) + 1, self.last(F.relu(self.conv2(y)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_constants_and_normalisation_fold_exactly(inside):
+    module = Normalizing(inside=inside)
+    shaken(module)
+    mean, std = module.mean.reshape(-1).tolist(), module.std.reshape(-1).tolist()
+    given = {} if inside else {"mean": mean, "std": std}
+    images = random_images((8, 8, 4))
+    found = import_torch(module, (4, 8, 8), **given).network.forward(images)
+    x = torch.from_numpy(images / 255).permute(0, 3, 1, 2).contiguous()
+    if not inside:
+        x = (x - module.mean.double()) / module.std.double()
+    with torch.no_grad():
+        expected = [y.numpy() for y in module.double()(x)]
+    for a, b in zip(found, expected, strict=True):
+        assert np.abs(a - b).max() < 1e-11 * max(1, np.abs(a).max())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: F.relu(x - 0.5), "Node relu must be a convolution or linear layer, behind norm"),
+        (lambda x: torch.add(x, x, alpha=2), "Node add must be a supported one, not aten.add"),
+        (lambda x: 1 - x, "Node rsub must be a supported one, not aten.rsub.Scalar"),
+        (lambda x: x / 0, "Node div must be with a divisor that is not 0, not aten.div.Tensor"),
+        (
+            lambda x: F.pad(x, (1, 1)) - 0.5,
+            "Node sub must be a convolution, behind zeros as padding",
+        ),
+        (lambda x: F.pad(x - 0.5, (1, 1)), "Node conv2d of module first must be a convolution w"),
+    ],
+)
+def test_what_cannot_be_done_to_images_is_refused(change, message):
+    class Changed(Plain):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return super().forward(change(x))
+
+    module = Changed()
+    module.early = nn.LazyLinear(3)
+    module.hidden = nn.LazyLinear(12)
+    with torch.no_grad():
+        module.eval()(torch.zeros(2, 1, 9, 9))
+    with pytest.raises(UnsupportedModuleError, match=f"^{re.escape(message)}"):
+        import_torch(module, (1, 9, 9))
+
+
 class Counting(Plain):
     """A module that changes a buffer whenever it runs."""
 

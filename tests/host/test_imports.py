@@ -58,14 +58,18 @@ def test_every_command_of_the_document_works(inside, capsys):
     assert ran["accuracy"] > 0.9
     assert exported["logits_that_differ"] == 0
     network = load_network(inside / "mine.safetensors")
-    assert network.metadata["imported"] == {"source": "mynetwork:make"}
+    assert network.metadata["imported"] == {
+        "source": "mynetwork:make",
+        "mean": [0.0],
+        "std": [1.0],
+    }
 
 
 def test_document_lists_exactly_the_operators_that_are_read():
     rows = [line.split("|")[2:4] for line in DOCUMENT.splitlines() if line.startswith("| ")][1:]
     named = [set(re.findall(r"`(\w+)`", " ".join(column))) for column in zip(*rows, strict=True)]
     refused = {"_native_batch_norm_legit"}  # batch statistics, for the message
-    assert named[0] == {packet.__name__ for packet in TORCH_READERS} - refused | {"add"}
+    assert named[0] == {packet.__name__ for packet in TORCH_READERS} - refused
     assert named[1] == set(ONNX_READERS)
 
 
@@ -99,6 +103,14 @@ def test_own_images_quantize_calibrate_and_run(inside, capsys):
         (["mynetwork:torch", "--input-shape", "1,8,8"],
          "Network must be made by mynetwork:torch without arguments, not raise TypeError"),
         (["mynetwork:F.relu", "--input-shape", "1,8,8"], "Network must be made by"),
+        (["mynetwork:make", "--input-shape", "1,8,8", "--mean", "0.5"],
+         "Node conv2d of module stem must be a convolution without padding, behind images less "),
+        (["mynetwork:make", "--input-shape", "1,8,8", "--mean", "0,0"],
+         "Mean of the images must be 1 or 1 finite numbers, not (0.0, 0.0)"),
+        (["mynetwork:make", "--input-shape", "1,8,8", "--std", "0"],
+         "Standard deviation of the images must be 1 or 1 positive numbers, not (0.0,)"),
+        (["mynetwork:make", "--input-shape", "1,8,8", "--std", "1/0"],
+         "Standard deviation must be numbers like 0.5 or 1/255, not '1/0'"),
         (["absent.onnx"], "ONNX file must be a whole model with all its data, not 'absent.onnx'"),
         (["broken.onnx"], "ONNX file must be a whole model with all its data, not 'broken.onnx'"),
     ],
