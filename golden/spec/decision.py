@@ -47,6 +47,9 @@ DEFAULT_REGISTERS = ("operand", "addend", "decision")
 EXITS_MAX = 16
 """Most exits with a threshold of their own."""
 
+SCORE_LATENCY = 4
+"""Cycles that a score takes behind the sum."""
+
 PIPELINE_REGISTERS = ("input", "operand", "threshold", "mantissa", "addend", "decision")
 """Where the unit can have pipeline registers, in the order in which a logit meets them."""
 
@@ -70,7 +73,8 @@ class DecisionConfig:
     tag_width : int
         Bits of the sample tag that travels with a vector, 0 (no tag) to 32.
     with_score : bool
-        Whether a decision carries its score; that takes two cycles and as much area again.
+        Whether a decision carries its score; that takes `SCORE_LATENCY` cycles and as much area
+        again.
     registers : tuple of str
         Pipeline registers, some of `PIPELINE_REGISTERS`; each is a cycle of latency.
     criteria : tuple of str
@@ -220,7 +224,7 @@ class DecisionConfig:
     @property
     def latency(self) -> int:
         """Cycles from the last logit to the decision, of the plain criteria."""
-        return 1 + len(self.registers) + (2 if self.with_score else 0)
+        return 1 + len(self.registers) + (SCORE_LATENCY if self.with_score else 0)
 
     @property
     def features(self) -> tuple[Criterion, ...]:

@@ -103,7 +103,6 @@ def test_every_small_vector_equals_golden_at_every_threshold_of_the_margin(n_log
 def test_margin_costs_no_cycle(config: DecisionConfig) -> None:
     with emulator(config) as unit:
         unit.decide(random_vectors(config, 1, 5, 0))
-        latency = 1 + len(config.registers) + 2 * config.with_score
-        assert unit.cycles == 5 + latency
+        assert unit.cycles == 5 + config.latency
         unit.decide(random_vectors(config, 100, 2, 0))
-        assert unit.cycles == 205 + 2 * latency
+        assert unit.cycles == 205 + 2 * config.latency
