@@ -67,6 +67,11 @@ class Comparison:
         return first + share * (last - first)
 
     @property
+    def n_seeds(self) -> int:
+        """Curves of each policy."""
+        return len(next(iter(self.curves.values())))
+
+    @property
     def matched_costs(self) -> list[float]:
         """The MACs at which policies are compared."""
         return [self.cost(share) for share in MATCHED]
@@ -113,6 +118,25 @@ class Comparison:
                 for name, curves in self.curves.items()
             },
         }
+
+
+def comparison_of_dict(values: dict[str, Any]) -> Comparison:
+    """Return the comparison that `Comparison.as_dict` described."""
+    return Comparison(
+        network=str(values["network"]),
+        macs_at_exit=tuple(values["macs_at_exit"]),
+        macs_without_exits=int(values["macs_without_exits"]),
+        accuracy_without_exits=float(values["accuracy_without_exits"]),
+        calibration_images=int(values["calibration_images"]),
+        test_images=int(values["test_images"]),
+        curves={
+            name: [
+                [Point(macs=macs, accuracy=accuracy) for macs, accuracy in curve]
+                for curve in curves
+            ]
+            for name, curves in values["curves"].items()
+        },
+    )
 
 
 def compare_policies(

@@ -12,7 +12,7 @@ END = "<!-- measured: end -->"
 """What is between these lines is replaced."""
 
 
-def replace_results(path: Path, comparisons: Mapping[str, Comparison], seeds: int) -> None:
+def replace_results(path: Path, comparisons: Mapping[str, Comparison]) -> None:
     """Write tables into the document, and a plot beside it for each network.
 
     Raises
@@ -30,7 +30,7 @@ def replace_results(path: Path, comparisons: Mapping[str, Comparison], seeds: in
         save_figure(policy_figure(comparison, row), path.with_name(name))
     with replacing(path) as temporary:
         temporary.write_text(
-            f"{before}{BEGIN}\n{results_text(path, comparisons, seeds)}{END}{after}",
+            f"{before}{BEGIN}\n{results_text(path, comparisons)}{END}{after}",
             encoding="utf-8",
         )
 
@@ -40,12 +40,12 @@ def plot_name(path: Path, row: str) -> str:
     return f"{path.stem}-{row}.svg"
 
 
-def results_text(path: Path, comparisons: Mapping[str, Comparison], seeds: int) -> str:
+def results_text(path: Path, comparisons: Mapping[str, Comparison]) -> str:
     """Return the tables as Markdown."""
     shares = ", ".join(f"{100 * share:g}" for share in MATCHED)
     head = (
         f"Accuracy in % on the test split at equal mean MACs: {shares} % of the way from the cost "
-        f"of the first exit to that of the last one. Means over {seeds} seeds."
+        f"of the first exit to that of the last one."
     )
     parts = []
     summary = [
@@ -68,7 +68,7 @@ def _network_text(path: Path, row: str, comparison: Comparison) -> str:
     facts = (
         f"{100 * comparison.accuracy_without_exits:.2f} % without exits at "
         f"{comparison.macs_without_exits:,} MACs; {comparison.calibration_images:,} calibration "
-        f"images, {comparison.test_images:,} test images."
+        f"images, {comparison.test_images:,} test images; means over {comparison.n_seeds} seeds."
     )
     lines = [
         f"### {row}",

@@ -15,10 +15,13 @@ from ..golden.data import Dataset
 from ..golden.files import replacing
 from ..golden.spec.decision import DecisionConfig
 from .evaluation import Evaluation
+from .policies import Comparison
+from .policy_plot import policy_figure
 
 INK, PALE, ACCENT, WRONG = "#1b2a3a", "#c8d3de", "#0b7a75", "#d1495b"
 EXIT_COLOURS = ("#0b7a75", "#6aa84f", "#e9a23b", "#8d6a9f", "#4f6d8f")
 IMAGES_SHOWN = 12
+"""Easiest images of each exit, and as many of the hardest."""
 CONFIDENCES_MARKED = (0.99, 0.9, 0.7, 0.5)
 
 _STYLE = """
@@ -41,6 +44,7 @@ def write_report(
     config: DecisionConfig,
     figures: Mapping[str, str],
     provenance: Mapping[str, str],
+    policies: Comparison | None = None,
 ) -> None:
     """Write a self-contained HTML page.
 
@@ -57,6 +61,8 @@ def write_report(
         The table: name to value, as text.
     provenance : mapping
         Data set, split, seed, versions: what the figures depend on.
+    policies : Comparison, optional
+        Other ways to choose when images leave, on the same network.
     """
     rows = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in figures.items())
     facts = " · ".join(f"{escape(k)} {escape(v)}" for k, v in provenance.items())
@@ -69,8 +75,10 @@ def write_report(
     sections = [
         ("Accuracy against cost", _curve_figure(evaluation, config)),
         ("Where images leave", _exits_figure(evaluation, dataset)),
-        ("Images that left early, and late", _images_figure(evaluation, dataset)),
+        ("Easiest and hardest images of each exit", _images_figure(evaluation, dataset)),
     ]
+    if policies is not None:
+        sections.insert(1, ("Exit policies at equal cost", policy_figure(policies, dataset.name)))
     body = "".join(
         f'<h2>{title}</h2><img alt="{title}" src="{_embed(figure)}">' for title, figure in sections
     )
@@ -177,15 +185,15 @@ def _exits_figure(evaluation: Evaluation, dataset: Dataset) -> Figure:
 
 
 def _images_figure(evaluation: Evaluation, dataset: Dataset) -> Figure:
+    """Return two rows of images per exit: the surest of those that left there, the least sure."""
     results = evaluation.results
-    exits = range(results.n_exits)
-    figure = Figure(figsize=(8, 1.15 * results.n_exits + 0.2), layout="constrained")
-    grid = figure.subplots(results.n_exits, IMAGES_SHOWN, squeeze=False)
-    for exit_index, row in zip(exits, grid, strict=True):
+    figure = Figure(figsize=(8, 1.95 * results.n_exits + 0.2), layout="constrained")
+    grid = figure.subplots(2 * results.n_exits, IMAGES_SHOWN, squeeze=False)
+    for number, row in enumerate(grid):
+        exit_index, hardest = divmod(number, 2)
         members = np.flatnonzero(results.exit_index == exit_index)
-        # the surest of those that left early, the least sure of those that never did
         order = np.argsort(results.score[members], kind="stable")
-        chosen = members[order if exit_index == results.n_exits - 1 else order[::-1]]
+        chosen = members[order if hardest else order[::-1]]
         for axes in row:
             axes.set_axis_off()
         for axes, index in zip(row, chosen, strict=False):
@@ -193,7 +201,7 @@ def _images_figure(evaluation: Evaluation, dataset: Dataset) -> Figure:
             axes.imshow(dataset.images[index].squeeze(), cmap="gray_r")
             axes.set_title(
                 dataset.class_names[results.label[index]],
-                fontsize=9,
+                fontsize=7,
                 color=INK if right else WRONG,
                 pad=2,
             )
@@ -201,11 +209,12 @@ def _images_figure(evaluation: Evaluation, dataset: Dataset) -> Figure:
         row[0].text(
             -0.35,
             0.5,
-            name,
+            f"{name}\n{'hardest' if hardest else 'easiest'}",
             transform=row[0].transAxes,
             rotation=90,
             va="center",
-            fontsize=10,
+            ha="center",
+            fontsize=8,
             color=INK,
         )
     return figure

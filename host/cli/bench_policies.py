@@ -11,7 +11,7 @@ from ...golden.files import replacing
 from ...golden.network_file import load_network
 from ...golden.policies import POLICIES
 from ...golden.zoo import PREFIX
-from ..policies import Comparison, compare_policies
+from ..policies import Comparison, compare_policies, comparison_of_dict
 from ..policy_document import replace_results
 from ..policy_plot import policy_figure, save_figure
 from ..workflow import splits_of_network
@@ -47,32 +47,33 @@ def bench_policies(
     r"""Compare exit policies at matched mean cost on the test split.
 
     Each is fitted on calibration images alone, for some budgets. A seed draws four fifths of them,
-    and the first weights of what learns; figures are means over the seeds.
+    and the first weights of what learns; figures are means over the seeds. The output folder keeps
+    the figures: networks that are not named stay in the document as they were measured there.
 
     \b
     Example: offramp bench policies --data-dir data --document docs/policies.md
              offramp bench policies zoo:digits --seeds 1
     """
     folder = output_folder(output)
+    result = folder / "policies.json"
+    kept = _kept(result)
     found: dict[str, Comparison] = {}
     for name in networks or NETWORKS:
         network = load_network(name)
         splits = splits_of_network(network, data_dir)
         with progress_bar(f"Fitting {name}", seeds * len(POLICIES), quiet=as_json) as bar:
-            compared = compare_policies(network, splits, seeds=seeds, progress=bar.show)
+            compared = compare_policies(
+                network, splits, seeds=seeds, names=tuple(POLICIES), progress=bar.show
+            )
         row = Path(name.removeprefix(PREFIX)).stem
         found[row] = compared
         save_figure(policy_figure(compared, row), folder / f"{row}.svg")
-    values: dict[str, Any] = {
-        "seeds": seeds,
-        "offramp": version("offramp"),
-        "networks": {row: compared.as_dict() for row, compared in found.items()},
-    }
-    result = folder / "policies.json"
+    kept |= {row: compared.as_dict() for row, compared in found.items()}
+    values: dict[str, Any] = {"offramp": version("offramp"), "networks": kept}
     with replacing(result) as temporary:
         temporary.write_text(json.dumps(values, indent=1))
     if document is not None:
-        replace_results(document, found, seeds)
+        replace_results(document, {row: comparison_of_dict(kept[row]) for row in kept})
         result = document
     if as_json:
         report(values, as_json=True, result=result)
@@ -81,3 +82,15 @@ def bench_policies(
         head = ("policy", *(f"{cost:,.0f}" for cost in compared.matched_costs), "mean")
         report_rows(f"{row}: accuracy in % at mean MACs", head, compared.rows())
     report({}, as_json=False, result=result)
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """Return the figures of networks that were measured before, by row."""
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text())["networks"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"Figures must be those of bench policies, not {str(path)!r}; remove it to start anew"
+        ) from error

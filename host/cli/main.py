@@ -20,6 +20,7 @@ _COMMANDS = {
     "quantize": "network",
     "calibrate": "network",
     "run": "network",
+    "report": "report",
     "export": "export",
     "compile": "compile",
     "zoo": "zoo",

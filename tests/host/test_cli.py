@@ -14,6 +14,7 @@ COMMANDS = [
     "quantize",
     "calibrate",
     "run",
+    "report",
     "export",
     "compile",
     "zoo",

@@ -11,7 +11,7 @@ from offramp.host.cli.main import run
 from offramp.host.devices import GoldenDevice
 from offramp.host.pipeline import run as run_pipeline
 from offramp.host.pipeline import set_rules, unit_config
-from offramp.host.policies import MATCHED, Comparison, Point, compare_policies
+from offramp.host.policies import MATCHED, Comparison, Point, compare_policies, comparison_of_dict
 from offramp.host.policy_document import BEGIN, END, replace_results
 from offramp.host.workflow import exit_logits, load_splits
 
@@ -118,6 +118,7 @@ def test_policies_are_compared_on_the_test_split(tmp_path: Path) -> None:
         assert costs[-1] <= network.macs_at_exit[-1]
     assert np.all(found.matched("margin") <= 1)
     assert len(found.as_dict()["matched_accuracy"]["msdnet"]) == len(MATCHED)
+    assert comparison_of_dict(json.loads(json.dumps(found.as_dict()))) == found
 
 
 def test_nothing_is_compared_of_no_seeds() -> None:
@@ -134,7 +135,7 @@ def test_results_replace_what_a_document_had(tmp_path: Path) -> None:
     )
     path = tmp_path / "page.md"
     path.write_text(f"# Title\n{BEGIN}\nold\n{END}\nlast\n")
-    replace_results(path, {"made-up": made}, 3)
+    replace_results(path, {"made-up": made})
     text = path.read_text()
     assert text.startswith(f"# Title\n{BEGIN}\n")
     assert text.endswith(f"{END}\nlast\n")
@@ -142,8 +143,35 @@ def test_results_replace_what_a_document_had(tmp_path: Path) -> None:
     assert "| eenet | 60.50 | 61.00 | 62.00 | 64.00 | 61.88 |" in text
     assert "old" not in text
     assert (tmp_path / "page-made-up.svg").read_text().startswith("<?xml")
-    replace_results(path, {"made-up": made}, 3)
+    replace_results(path, {"made-up": made})
     assert path.read_text() == text
     path.write_text("nothing")
     with pytest.raises(ValueError, match=r"^Document must have the lines <!-- measured: begin"):
-        replace_results(path, {}, 3)
+        replace_results(path, {})
+
+
+def test_bench_policies_keeps_what_was_measured_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = comparison(
+        confidence=[(100, 0.5), (1100, 0.6)],
+        **{"eenet": [(100, 0.6), (1100, 0.7)], "eenet-search": [(100, 0.6), (1100, 0.7)]},
+    )
+    figures = tmp_path / "policies.json"
+    figures.write_text(json.dumps({"networks": {"old": made.as_dict()}}))
+    document = tmp_path / "page.md"
+    document.write_text(f"{BEGIN}\n{END}\n")
+    names = ("confidence", "eenet", "eenet-search")
+    monkeypatch.setattr("offramp.host.policies.BUDGETS", (0.2,))
+    monkeypatch.setattr("offramp.host.cli.bench_policies.POLICIES", dict.fromkeys(names))
+    arguments = ["bench", "policies", "zoo:digits", "--seeds", "1", "-o", str(tmp_path)]
+    assert run([*arguments, "--document", str(document)]) == 0
+    text = document.read_text()
+    assert "| `old` |" in text
+    assert "| `digits` |" in text
+    assert list(json.loads(figures.read_text())["networks"]) == ["old", "digits"]
+    assert (tmp_path / "digits.svg").exists()
+    capsys.readouterr()
+    figures.write_text("{}")
+    assert run(arguments) == 1
+    assert "Figures must be those of bench policies, not " in capsys.readouterr().err
