@@ -147,12 +147,14 @@ def small(
     outputs: tuple[str, ...] = ("early", "final"),
     last: str = "r1",
     changes: dict[str, np.ndarray] | None = None,
+    before: list[onnx.NodeProto] | None = None,
     **options: object,
 ) -> onnx.ModelProto:
     """Return two convolutions with an exit behind each, and `behind` between the second and it."""
     node = helper.make_node
     weights = random_weights(w0=(2, 1, 3, 3), e=(3, 32), w1=(2, 2, 1, 1), f=(3, 32), s=(2,))
     nodes = [
+        *(before or []),
         node("Conv", ["x", "w0"], ["c0"], "first"),
         node("Relu", ["c0"], ["r0"]),
         node("Flatten", ["r0"], ["f0"]),
@@ -238,6 +240,33 @@ NOT_A_NUMBER = np.full((2, 2, 1, 1), np.nan, np.float32)
                   changes={"z": np.array([2, -1], np.int64)}),
             UnsupportedModuleError,
             "Node split must be a flattening to known sizes that keeps the images apart, not Resh",
+        ),
+        (
+            small([NODE("MaxPool", ["m"], ["r2"], "pool", kernel_shape=[1, 1])], last="r2",
+                  changes={"half": np.full(1, 0.5, np.float32)},
+                  before=[NODE("Sub", ["x", "half"], ["m"])]),
+            UnsupportedModuleError,
+            "Node pool must be a convolution or linear layer, behind normalised images, not Max",
+        ),
+        (
+            small([NODE("Conv", ["m", "w0"], ["r2"], "padded", pads=[1, 1, 0, 0])], last="r2",
+                  changes={"half": np.full(1, 0.5, np.float32)},
+                  before=[NODE("Sub", ["x", "half"], ["m"])]),
+            UnsupportedModuleError,
+            "Node padded must be a convolution without padding, behind images less their mean",
+        ),
+        (
+            small([NODE("Sub", ["m", "half"], ["r2"], "less")], last="r2",
+                  changes={"half": np.full(1, 0.5, np.float32),
+                           "p": np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64)},
+                  before=[NODE("Pad", ["x", "p"], ["m"])]),
+            UnsupportedModuleError,
+            "Node less must be a convolution, behind zeros as padding, not Sub",
+        ),
+        (
+            small([NODE("Gemm", ["f0", "e"], ["again"], transB=1)], outputs=("early", "again")),
+            UnsupportedModuleError,
+            "Final exit must have a layer between the last early exit and its classifier, not Node",
         ),
         (
             small([NODE("Gelu", ["r1"], ["s1"], "gelu", domain="com.microsoft")], last="s1"),
