@@ -171,7 +171,10 @@ def _near_capacity(config: DecisionConfig) -> Iterable[tuple[int, ...]]:
 
 
 def _around_blocks(config: DecisionConfig) -> Iterable[tuple[int, ...]]:
-    """Yield offset logits at both ends of blocks near to each other and far, in every order."""
+    """Yield offset logits at both ends of blocks near to each other and far, in every order.
+
+    And such that sum to an exponential in one block and a little in the block below.
+    """
     block = 1 << config.block_width
     n_blocks = 1 << (config.logit_width - config.block_width)
     top = n_blocks - 1
@@ -183,9 +186,13 @@ def _around_blocks(config: DecisionConfig) -> Iterable[tuple[int, ...]]:
     ]
     source = random.Random(1)
     length = min(3, config.n_classes)
-    for _ in range(200):
+    for _ in range(40):
         chosen = [source.choice(ends) for _ in range(length)]
         yield from permutations(chosen)
+    if length > 2:
+        winner = n_blocks * block - 1
+        steps = range(0, block // 2, block // 128)
+        yield from ((winner - step, winner, winner - 2 * block + 1) for step in steps)
 
 
 def edge_workloads(

@@ -100,10 +100,13 @@ class WindowSum(wiring.Component):
         # -- their total, and the limit, of the vector that closes --------------------------------
         upper = Signal(room + 1, reset_less=True)
         lower = Signal(BLOCK_OCTAVES, reset_less=True)
+        more = Signal(reset_less=True)
         limit = Signal.like(addend, reset_less=True)
         m.d.sync += [
             upper.eq(high + low[BLOCK_OCTAVES:]),
             lower.eq(low[:BLOCK_OCTAVES]),
+            # an LSB more where the limit lies above: there is anything below
+            more.eq(addend.upper & low[:BLOCK_OCTAVES].any()),
             limit.eq(addend),
         ]
         overflow = Signal()
@@ -113,17 +116,15 @@ class WindowSum(wiring.Component):
             self.total.overflow.eq(overflow),
         ]
 
-        # A limit in the upper block is compared with what lies there, and anything below is one
-        # LSB more; one in the lower block with the sum of that, if there is nothing above.
+        # A limit in the upper block is compared with what lies there, one in the lower block with
+        # what lies in that, if there is nothing above.
         compared = Signal(block)
-        more = Signal()
         added = Signal(block + 2)
         exceeds = Signal()
         m.d.comb += [
             compared.eq(
                 Mux(limit.upper, upper, lower | (upper[: block - BLOCK_OCTAVES] << BLOCK_OCTAVES))
             ),
-            more.eq(limit.upper & lower.any()),
             # one carry chain for all three
             added.eq(Cat(more, compared) + Cat(more, limit.value)),
             exceeds.eq(added[block + 1] | (~limit.upper & upper[block - BLOCK_OCTAVES :].any())),
