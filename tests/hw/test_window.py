@@ -8,7 +8,7 @@ import pytest
 
 from offramp.golden.criteria import feature_score
 from offramp.golden.decision import decide
-from offramp.golden.spec.decision import DecisionConfig
+from offramp.golden.spec.decision import SCORE_LATENCY, DecisionConfig
 from offramp.hw.decision import CriteriaUnit, DecisionUnit
 from offramp.hw.decision.delivery import decision_verilog
 from offramp.rtl_sim.emulator.decision import DecisionEmulator
@@ -54,15 +54,16 @@ def test_every_order_of_vectors_across_four_blocks_equals_golden() -> None:
 
 @pytest.mark.parametrize("config", CONFIGS, ids=repr)
 def test_latency_is_as_stated_and_vectors_follow_without_a_bubble(config: DecisionConfig) -> None:
-    assert elaborated_unit(config).latency == 6
+    latency = elaborated_unit(config).latency
+    assert latency == 5 + SCORE_LATENCY - 1
     with DecisionEmulator(config) as emulator:
         for n in (2, 3):
             before = emulator.cycles
             emulator.decide(np.zeros((50, n), np.int8))
-            assert emulator.cycles - before == 50 * n + 6
+            assert emulator.cycles - before == 50 * n + latency
 
 
-def test_unit_without_score_decides_a_cycle_sooner() -> None:
+def test_unit_without_score_decides_in_five_cycles() -> None:
     config = DecisionConfig(logit_width=12, with_score=False, n_classes=5)
     assert elaborated_unit(config).latency == 5
     rng = np.random.default_rng(1)
