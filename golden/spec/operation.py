@@ -61,11 +61,14 @@ NARROW = 12
 """Bits of a count less one."""
 
 FLAGS = {
-    "image": 0, "source_signed": 0, "weight_rewind": 0,
+    "image": 0, "weight_rewind": 0, "source_signed": 14,
     "out_signed": 14, "residual": 14, "other_signed": 14, "sum_signed": 14, "pool": 14,
     "logits": 14, "final": 14,
 }  # fmt: skip
-"""Flags, and the word in whose narrow half they lie, in their order from bit `WIDE` on."""
+"""Flags, and the word in whose narrow half they lie, in their order from bit `WIDE` on.
+
+Those of words before `DRAIN_WORD` are needed up to the last step that begins; the sign of the
+source until its operands have arrived."""
 
 WORDS: tuple[tuple[str, str | None], ...] = (
     ("source_base", None),
