@@ -63,7 +63,8 @@ class DecisionConfig:
     n_classes : int
         Largest number of logits in a vector, 2 to 1024; each vector may be shorter (at least 2).
     logit_width : int
-        Bits of a signed logit, 4 to 16.
+        Bits of a signed logit, 4 to 16. Of more than 64 octaves (above F + 6) the confidence sums
+        those in a window, see `window_loss`.
     fraction_bits : int
         F, 2 to 6: one LSB of a logit is ``2**-F`` octaves (factors of two of the softmax).
     mantissa_bits : int
@@ -76,7 +77,8 @@ class DecisionConfig:
         Whether a decision carries its score; that takes `SCORE_LATENCY` cycles and as much area
         again.
     registers : tuple of str
-        Pipeline registers, some of `PIPELINE_REGISTERS`; each is a cycle of latency.
+        Pipeline registers, some of `PIPELINE_REGISTERS`; each is a cycle of latency. With several
+        lanes "operand" is always there and "threshold" never; with a window none can be chosen.
     criteria : tuple of str
         Names of the criteria that are present, of `Criterion`; kept in the order of that.
     lanes : int

@@ -58,8 +58,8 @@ def brute_force(config: DecisionConfig, logits: list[int], threshold: int) -> bo
 def test_vectors_are_decided_as_by_brute_force(config: DecisionConfig) -> None:
     rng = np.random.default_rng(1)
     taken = []
-    for seed in range(8):
-        logits = vectors_around_blocks(config, 100, seed)
+    for seed in range(6):
+        logits = vectors_around_blocks(config, 60, seed)
         scores = log_odds_score(config, logits)
         for threshold in (*rng.choice(scores, 4), config.threshold_low, config.threshold_high):
             legal = int(np.clip(threshold, config.threshold_low, config.threshold_high))

@@ -58,7 +58,7 @@ def test_every_vector_of_two_to_four_small_logits_equals_golden(lanes: int) -> N
     with DecisionEmulator(config) as emulator:
         for n in (2, 3, 4):
             logits = np.array(list(product(range(-8, 8), repeat=n)))
-            for threshold in (config.threshold_low, -3, 0, 5, config.threshold_high):
+            for threshold in (config.threshold_low, 0, 5):
                 emulator.set_threshold(0, threshold)
                 got = emulator.decide(logits)
                 assert got.count_differences(decide(config, logits, threshold)) == 0

@@ -43,10 +43,10 @@ def test_every_order_of_vectors_across_four_blocks_equals_golden() -> None:
     low = config.logit_format.low
     ends = [low + 128 * block + place for block in range(4) for place in (0, 1, 126, 127)]
     rng = np.random.default_rng(0)
-    kinds = [tuple(rng.choice(ends, 6)) for _ in range(60)]
+    kinds = [tuple(rng.choice(ends, 6)) for _ in range(30)]
     logits = np.array([order for kind in kinds for order in permutations(kind)])
     with DecisionEmulator(config) as emulator:
-        for threshold in (config.threshold_low, -5, 0, 2, config.threshold_high):
+        for threshold in (config.threshold_low, 0, config.threshold_high):
             emulator.set_threshold(0, threshold)
             got = emulator.decide(logits)
             assert got.count_differences(decide(config, logits, threshold)) == 0
