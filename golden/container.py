@@ -62,7 +62,7 @@ class Container:
             "sha256": _digest(text, tensors),
         }
         content = _canonical(
-            save({key: np.ascontiguousarray(a) for key, a in tensors.items()}, metadata)
+            save({key: np.asarray(a, order="C") for key, a in tensors.items()}, metadata)
         )
         try:
             with replacing(path) as temporary, temporary.open("wb") as file:
@@ -142,7 +142,7 @@ def _canonical(content: bytes) -> bytes:
 def _digest(text: str, tensors: Tensors) -> str:
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
-        array = np.ascontiguousarray(tensors[name])
+        array = np.asarray(tensors[name], order="C")
         digest.update(f"\0{name}\0{array.dtype}\0{array.shape}\0".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()

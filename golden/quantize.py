@@ -33,6 +33,9 @@ from .temperature import fit_temperature, negative_log_likelihood
 FRACTION_BITS = 3
 """Default F: 32 octaves in an int8 logit."""
 
+WEIGHT_BITS = 8
+"""Of an int8, and the most that a weight may have."""
+
 PERCENTILES = (100.0, 99.99, 99.9, 99.5)
 """Candidates for the clipping range of activations, the maximum first."""
 
@@ -51,6 +54,8 @@ def quantize(
     *,
     fraction_bits: int = FRACTION_BITS,
     percentiles: Sequence[float] = PERCENTILES,
+    weight_bits: int = WEIGHT_BITS,
+    ranges: Mapping[str, float] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> IntegerNetwork:
     """Return the integer network of a float network.
@@ -68,6 +73,11 @@ def quantize(
         F, 2 to 6; at 3 a logit spans 32 octaves, at 4 only 16.
     percentiles : sequence of float
         Of the activations' magnitudes, 0 < p <= 100.
+    weight_bits : int
+        2 to 8; fewer than 8 leave values of an int8 unused.
+    ranges : mapping of str to float
+        Magnitude that each layer's output is clipped to, by name, from quantization-aware training.
+        Nothing is observed then, and the weights count as they are.
     metadata : mapping
         JSON data about the origin of the model, kept in the network.
 
@@ -80,13 +90,15 @@ def quantize(
         overflow.
     """
     require_int("Fraction bits", fraction_bits, FRACTION_BITS_MIN, FRACTION_BITS_MAX)
+    check_weight_bits(weight_bits)
     if not percentiles or not all(0 < p <= 100 for p in percentiles):
         raise ValueError(f"Percentiles must be above 0 and at most 100, not {percentiles!r}")
     folded = model if isinstance(model, FoldedNetwork) else fold(model)
     _check_data(folded, calibration)
     for name in folded.weights:
         require_finite(name, folded.weights[name], folded.biases[name])
-    folded = _centred(folded)
+    if ranges is None:
+        folded = _centred(folded)
     logits = folded.forward(calibration.images)
     temperatures = tuple(fit_temperature(x, calibration.labels) for x in logits)
     logit_scales = [t * math.log(2) / (1 << fraction_bits) for t in temperatures]
@@ -94,14 +106,17 @@ def quantize(
         logit_offset(x / scale, fraction_bits)
         for x, scale in zip(logits, logit_scales, strict=True)
     ]
-    best: tuple[tuple[float, float], float, IntegerNetwork] | None = None
-    for percentile, ranges in zip(
-        percentiles, _observe(folded, calibration, percentiles), strict=True
-    ):
+    candidates: list[tuple[float | None, Mapping[str, float]]]
+    if ranges is None:
+        candidates = [*zip(percentiles, observe(folded, calibration, percentiles), strict=True)]
+    else:
+        candidates = [(None, ranges)]
+    best: tuple[tuple[float, float], float | None, IntegerNetwork] | None = None
+    for percentile, limits in candidates:
         network = IntegerNetwork(
             name=folded.name,
             topology=folded.topology,
-            parameters=_parameters(folded, ranges, logit_scales, offsets),
+            parameters=_parameters(folded, limits, logit_scales, offsets, weight_bits),
             class_names=calibration.class_names,
             fraction_bits=fraction_bits,
             temperatures=temperatures,
@@ -114,9 +129,15 @@ def quantize(
         "data_set": calibration.name,
         "images": len(calibration),
         "percentile": best[1],
+        "weight_bits": weight_bits,
         "logit_offsets": offsets,
     }
     return replace(best[2], metadata={**(metadata or {}), "quantization": record})
+
+
+def check_weight_bits(weight_bits: int) -> None:
+    """Raise unless weights can have so many bits."""
+    require_int("Weight bits", weight_bits, 2, WEIGHT_BITS)
 
 
 def logit_offset(logits: Reals, fraction_bits: int) -> int:
@@ -167,7 +188,7 @@ def _centred(folded: FoldedNetwork) -> FoldedNetwork:
     return replace(folded, weights=weights, biases=biases)
 
 
-def _observe(
+def observe(
     folded: FoldedNetwork, calibration: Dataset, percentiles: Sequence[float]
 ) -> list[dict[str, float]]:
     """Return the observed magnitude of each layer's output, by layer name, per percentile."""
@@ -191,14 +212,20 @@ def _parameters(
     ranges: Mapping[str, float],
     logit_scales: Sequence[float],
     offsets: Sequence[int],
+    weight_bits: int,
 ) -> dict[str, LayerParameters]:
     parameters: dict[str, LayerParameters] = {}
     in_scale = 1 / PIXEL_MAX
+    weight_limit = (1 << (weight_bits - 1)) - 1
     segments = folded.topology.segments
     for segment, logit_scale, offset in zip(segments, logit_scales, offsets, strict=True):
-        in_scale = _quantize_chain(folded, segment.backbone, in_scale, ranges, parameters)
+        in_scale = _quantize_chain(
+            folded, segment.backbone, in_scale, ranges, parameters, weight_limit=weight_limit
+        )
         last = segment.branch[-1]
-        scale = _quantize_chain(folded, segment.branch[:-1], in_scale, ranges, parameters)
+        scale = _quantize_chain(
+            folded, segment.branch[:-1], in_scale, ranges, parameters, weight_limit=weight_limit
+        )
         parameters[last.name] = quantize_weights(
             last.name,
             folded.weights[last.name],
@@ -206,6 +233,7 @@ def _parameters(
             in_scale=scale,
             out_scale=logit_scale,
             offset=offset,
+            weight_limit=weight_limit,
         )
     return parameters
 
@@ -216,6 +244,8 @@ def _quantize_chain(
     in_scale: float,
     ranges: Mapping[str, float],
     parameters: dict[str, LayerParameters],
+    *,
+    weight_limit: int,
 ) -> float:
     """Add the integers of `layers` to `parameters`; return the scale of the chain's output."""
     scales = {CHAIN_INPUT: in_scale}
@@ -227,13 +257,17 @@ def _quantize_chain(
         else:
             # a layer that is 0 for all images has any scale
             latest = (ranges[layer.name] or 1.0) / layer.out_format.high
-            parameters[layer.name] = _quantize_layer(folded, layer, operands, latest)
+            parameters[layer.name] = _quantize_layer(folded, layer, operands, latest, weight_limit)
         scales[layer.name] = latest
     return latest
 
 
 def _quantize_layer(
-    folded: FoldedNetwork, layer: Layer, in_scales: Sequence[float], out_scale: float
+    folded: FoldedNetwork,
+    layer: Layer,
+    in_scales: Sequence[float],
+    out_scale: float,
+    weight_limit: int,
 ) -> LayerParameters:
     if layer.weight_shape is not None:
         return quantize_weights(
@@ -242,6 +276,7 @@ def _quantize_layer(
             folded.biases[layer.name],
             in_scale=in_scales[0],
             out_scale=out_scale,
+            weight_limit=weight_limit,
         )
     channels = layer.out_shape[2]
     ratios = [np.full(channels, scale / out_scale) for scale in in_scales]

@@ -67,6 +67,7 @@ def quantize_weights(
     in_scale: float,
     out_scale: float,
     offset: float = 0.0,
+    weight_limit: int = WEIGHT_LIMIT,
 ) -> LayerParameters:
     """Return the integers of a layer with weights, symmetric per output channel.
 
@@ -82,6 +83,8 @@ def quantize_weights(
         What one LSB of the input and of the output stands for.
     offset : float
         Added to every output, in LSBs; it goes into the bias.
+    weight_limit : int
+        Largest magnitude of a weight.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def quantize_weights(
     bias_limit = min(max(BIAS_LIMIT, products_limit), INT32.high)
     shifted = bias + offset * out_scale
     scales = np.maximum(
-        magnitudes.max(axis=1) / WEIGHT_LIMIT, np.abs(shifted) / (in_scale * bias_limit)
+        magnitudes.max(axis=1) / weight_limit, np.abs(shifted) / (in_scale * bias_limit)
     )
     scales = np.where(scales > 0, scales, 1.0)  # a channel of zeros has no scale
     (multiplier,), shift = encode_ratios(layer_name, in_scale * scales / out_scale)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,12 +16,23 @@ from torch import Tensor, nn
 
 from .checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from .data import Dataset
-from .folded import PIXEL_MAX
+from .folded import PIXEL_MAX, FoldedNetwork
+from .folding import fold
 from .models import MultiExitNetwork, build_model
+from .quantize import check_weight_bits, observe
 from .spec.checks import require_int
+
+if TYPE_CHECKING:
+    from .qat import FakeQuantizedNetwork
+
+Network: TypeAlias = "MultiExitNetwork | FakeQuantizedNetwork"
+"""What training makes: a float network, or one that its training saw quantized."""
 
 WARM_UP_SHARE = 0.3
 """Share of the steps in which the learning rate rises, before it falls along a cosine."""
+
+RANGE_PERCENTILE = 99.9
+"""Of the activations' magnitudes: the range that quantization-aware training starts from."""
 
 DISTILLATION_TEMPERATURE = 2.0
 """Softens both softmaxes, so that the final classifier's second choices count too."""
@@ -43,7 +54,9 @@ class TrainingConfig:
     exit_weights : tuple of float
         Weight of each exit's loss, the final classifier last.
     shift_probability : float
-        Share of the images that are moved by up to one pixel each way, anew in each epoch.
+        Share of the images that are moved, anew in each epoch.
+    shift_limit : int
+        Pixels that they move by at most, each way.
     flip_probability : float
         Share of the images that are mirrored left to right, anew in each epoch.
     distillation : float
@@ -51,6 +64,9 @@ class TrainingConfig:
     initial_teaches : bool
         The final classifier of the state that training starts from is the teacher instead, and of
         the final classifier as well: what it has learned on more data is kept.
+    weight_bits : int or None
+        Quantization-aware: weights are rounded to so many bits and activations to 8 while training,
+        from the given initial state on; None for a float network. See `offramp.golden.qat`.
     heads_only : bool
         Train the early branches alone and leave all else as it is, batch statistics included.
     channels_last : bool
@@ -73,9 +89,11 @@ class TrainingConfig:
     weight_decay: float = 0.1
     exit_weights: tuple[float, ...] = (0.5, 0.5, 1.0)
     shift_probability: float = 0.5
+    shift_limit: int = 1
     flip_probability: float = 0.0
     distillation: float = 0.0
     initial_teaches: bool = False
+    weight_bits: int | None = None
     heads_only: bool = False
     channels_last: bool = False
     seed: int = 0
@@ -84,6 +102,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         require_int("Epochs", self.epochs, 1, 100_000)
         require_int("Batch size", self.batch_size, 2, 1 << 20)
+        require_int("Shift limit", self.shift_limit, 1, 64)
         require_int("Seed", self.seed, 0, (1 << 31) - 1)
         require_int("Number of threads", self.n_threads, 1, 256)
         if not self.learning_rate > 0:
@@ -97,6 +116,12 @@ class TrainingConfig:
         ):
             if not 0 <= share <= 1:
                 raise ValueError(f"{thing} must be in 0..1, not {share!r}")
+        if self.weight_bits is not None:
+            check_weight_bits(self.weight_bits)
+            if self.heads_only:
+                raise ValueError(
+                    "Quantization-aware training must be of the whole network, not heads only"
+                )
         if not self.exit_weights or not all(weight > 0 for weight in self.exit_weights):
             raise ValueError(f"Exit weights must be positive, not {self.exit_weights!r}")
 
@@ -132,7 +157,7 @@ def train(
     checkpoint: str | Path | None = None,
     provenance: Mapping[str, Any] | None = None,
     initial: Mapping[str, Tensor] | None = None,
-) -> MultiExitNetwork:
+) -> Network:
     """Return a trained network, in evaluation mode.
 
     The loss is the weighted sum over the exits, ``sum_k w_k L_k``, of the cross entropy
@@ -176,7 +201,7 @@ def train(
         torch.set_num_threads(n_threads)
 
 
-def load_model(path: str | Path) -> tuple[MultiExitNetwork, Checkpoint]:
+def load_model(path: str | Path) -> tuple[Network, Checkpoint]:
     """Return the trained network of a finished checkpoint, in evaluation mode, and its record.
 
     Raises
@@ -187,7 +212,11 @@ def load_model(path: str | Path) -> tuple[MultiExitNetwork, Checkpoint]:
     checkpoint = load_checkpoint(path)
     try:
         epochs = int(checkpoint.config["epochs"])
-        model = build_model(str(checkpoint.config["model"]), checkpoint.n_classes)
+        float_model = build_model(str(checkpoint.config["model"]), checkpoint.n_classes)
+        model: Network = float_model
+        weight_bits = checkpoint.config.get("weight_bits")
+        if weight_bits is not None:
+            model = _fake_quantized(fold(float_model.eval()), None, weight_bits)
         model.load_state_dict(checkpoint.model)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
@@ -202,7 +231,7 @@ def load_model(path: str | Path) -> tuple[MultiExitNetwork, Checkpoint]:
     return model.eval(), checkpoint
 
 
-def float_logits(model: MultiExitNetwork, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+def float_logits(model: Network, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
     """Return the logits float32 [n, N] of each exit for images uint8 [n, H, W, C]."""
     model.eval()
     with torch.no_grad():
@@ -221,7 +250,7 @@ class _Run:
     ) -> None:
         torch.manual_seed(config.seed)
         self._config = config
-        self._model = build_model(config.model, data.n_classes)
+        self._model: Network = build_model(config.model, data.n_classes)
         if data.images.shape[1:] != self._model.input_shape:
             raise ValueError(
                 f"Images must be {self._model.input_shape!r} as the model {config.model} takes, "
@@ -247,10 +276,19 @@ class _Run:
         self._teacher: Callable[[Tensor], list[Tensor]] | None = None
         if config.initial_teaches:
             self._teacher = copy.deepcopy(self._model).eval()
+        if config.weight_bits is not None:
+            if self._model.state_dict().keys() - initial.keys():
+                raise ValueError(
+                    "Quantization-aware training must start from a trained network, "
+                    f"not {len(initial)} of its tensors"
+                )
+            folded = fold(self._model.eval())
+            (ranges,) = observe(folded, data, (RANGE_PERCENTILE,))
+            self._model = _fake_quantized(folded, ranges, config.weight_bits)
         if config.heads_only:
             self._model.requires_grad_(requires_grad=False)
-            for branch in self._trained_branches():
-                branch.requires_grad_(requires_grad=True)
+            for head in self._heads():
+                head.requires_grad_(requires_grad=True)
         self._images = _tensor_of_images(data.images)
         self._labels = torch.from_numpy(data.labels.copy())
         digest = hashlib.sha256(data.images.tobytes() + data.labels.tobytes()).hexdigest()
@@ -260,14 +298,10 @@ class _Run:
             "images": len(data),
             "sha256": digest,
         }
-        self._optimizer = torch.optim.AdamW(
-            (p for p in self._model.parameters() if p.requires_grad),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-        )
+        self._optimizer = self._new_optimizer()
         self._epochs_done = 0
 
-    def train(self, progress: Progress | None, path: str | Path | None) -> MultiExitNetwork:
+    def train(self, progress: Progress | None, path: str | Path | None) -> Network:
         if path is not None and Path(path).exists():
             self._resume(path)
         while self._epochs_done < self._config.epochs:
@@ -284,8 +318,8 @@ class _Run:
         digest = hashlib.sha256(f"{config.seed}:{self._epochs_done}".encode()).digest()
         torch.manual_seed(int.from_bytes(digest[:4], "little"))
         self._model.train(not config.heads_only)
-        for branch in self._trained_branches():
-            branch.train()
+        for head in self._heads():
+            head.train()
         order = torch.randperm(len(self._images))
         # the last batch takes what is left: batch norm cannot learn from a single image
         n_batches = len(order) // config.batch_size
@@ -295,7 +329,7 @@ class _Run:
             rate = config.learning_rate * _schedule(step / (config.epochs * n_batches))
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
-            images = _shifted(self._images[batch], config.shift_probability)
+            images = _shifted(self._images[batch], config.shift_probability, config.shift_limit)
             if config.flip_probability:
                 images = _flipped(images, config.flip_probability)
             labels = self._labels[batch]
@@ -320,9 +354,19 @@ class _Run:
         with torch.no_grad():
             return self._teacher(images)[-1]
 
-    def _trained_branches(self) -> Sequence[nn.Module]:
-        branches = list(self._model.branches)
-        return branches[:-1] if self._config.heads_only else branches
+    def _new_optimizer(self) -> torch.optim.AdamW:
+        return torch.optim.AdamW(
+            (p for p in self._model.parameters() if p.requires_grad),
+            lr=self._config.learning_rate,
+            weight_decay=self._config.weight_decay,
+        )
+
+    def _heads(self) -> Sequence[nn.Module]:
+        """Return what is trained alone, nothing if all is."""
+        if not self._config.heads_only:
+            return []
+        assert isinstance(self._model, MultiExitNetwork)
+        return list(self._model.branches)[:-1]
 
     def _checkpoint(self) -> Checkpoint:
         states = self._optimizer.state_dict()["state"]
@@ -360,6 +404,8 @@ class _Run:
             states.setdefault(int(index), {})[name] = tensor
         try:
             self._model.load_state_dict(found.model)
+            # Brevitas makes new parameters of those that it loads
+            self._optimizer = self._new_optimizer()
             groups = self._optimizer.state_dict()["param_groups"]
             self._optimizer.load_state_dict({"state": states, "param_groups": groups})
         except (RuntimeError, ValueError) as error:
@@ -369,6 +415,16 @@ class _Run:
         self._epochs_done = found.epochs_done
 
 
+def _fake_quantized(
+    folded: FoldedNetwork, ranges: Mapping[str, float] | None, weight_bits: int
+) -> "FakeQuantizedNetwork":
+    from .qat import FakeQuantizedNetwork  # noqa: PLC0415 -- Brevitas is an optional dependency
+
+    if ranges is None:  # a state that is loaded holds them
+        ranges = {layer.name: 1.0 for layer in folded.topology.layers}
+    return FakeQuantizedNetwork(folded, ranges, weight_bits)
+
+
 def _schedule(progress: float) -> float:
     """Return the share of the peak learning rate: a linear rise, then half a cosine down."""
     if progress < WARM_UP_SHARE:
@@ -376,14 +432,16 @@ def _schedule(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)))
 
 
-def _shifted(images: Tensor, probability: float) -> Tensor:
-    """Return [n, C, H, W] with some images moved by -1, 0 or 1 pixels each way, zeros behind."""
+def _shifted(images: Tensor, probability: float, limit: int) -> Tensor:
+    """Return [n, C, H, W] with some images moved by up to `limit` pixels, zeros behind."""
     n, _, height, width = images.shape
     chosen = (torch.rand(n) < probability).long()
-    above, left = ((torch.randint(0, 3, (n,)) - 1) * chosen + 1 for _ in range(2))
+    above, left = (
+        (torch.randint(0, 2 * limit + 1, (n,)) - limit) * chosen + limit for _ in range(2)
+    )
     rows = above[:, None] + torch.arange(height)
     columns = left[:, None] + torch.arange(width)
-    padded = F.pad(images, (1, 1, 1, 1)).permute(0, 2, 3, 1)
+    padded = F.pad(images, (limit,) * 4).permute(0, 2, 3, 1)
     moved = padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2)
 

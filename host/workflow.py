@@ -19,13 +19,13 @@ from ..golden.folded import FoldedNetwork
 from ..golden.models import MultiExitNetwork
 from ..golden.network import IntegerNetwork
 from ..golden.policies import FIXED, Budget, ExitLogits, Loss, Target, policy_of
-from ..golden.quantize import quantize
+from ..golden.quantize import WEIGHT_BITS, quantize
 from ..golden.recipes import Recipe, recipe_of
 from ..golden.risk import RiskConfig, risk_threshold
 from ..golden.spec.checks import require_choice, require_int
 from ..golden.spec.decision import DecisionConfig
 from ..golden.spec.rules import ExitRule
-from ..golden.train import EpochReport, load_model, train
+from ..golden.train import EpochReport, Network, load_model, train
 from .pipeline import unit_config
 
 Integers = npt.NDArray[np.int64]
@@ -45,6 +45,8 @@ def train_network(
     data_dir: str | Path | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    weight_bits: int | None = None,
+    start: str | Path | None = None,
     progress: Callable[[EpochReport], None] | None = None,
 ) -> None:
     """Train a network; a run that was interrupted goes on from its checkpoint.
@@ -60,18 +62,48 @@ def train_network(
         Folder in which the recipe's published backbone lies, if it has one.
     seed, epochs : int
         Instead of the recipe's.
+    weight_bits : int
+        Of quantization-aware training, which needs `start`.
+    start : path
+        Finished training of the recipe's model on the same split, to go on from.
     progress : callable
         Called after each epoch.
+
+    Raises
+    ------
+    ValueError
+        If recipe, data and start do not fit each other, or one of `weight_bits` and `start` is
+        given without the other.
     """
     recipe = recipe_of(data=splits.train.name) if recipe is None else recipe
     if recipe.data != splits.train.name:
         raise ValueError(
             f"Data set of recipe {recipe.name} must be {recipe.data}, not {splits.train.name!r}"
         )
+    if (weight_bits is None) != (start is None):
+        raise ValueError(
+            "Weight bits and start must be given together, "
+            f"not {weight_bits!r} and {None if start is None else str(start)!r}"
+        )
     config = replace(recipe.training, seed=seed)
     provenance: dict[str, Any] = {"split_seed": splits.seed}
     initial: Mapping[str, Tensor] = {}
-    if recipe.backbone is not None:
+    if start is not None and weight_bits is not None:
+        config = replace(recipe.quantization_aware(weight_bits), seed=seed)
+        model, record = load_model(start)
+        if (record.data["name"], record.data["split_seed"]) != (splits.train.name, splits.seed):
+            raise ValueError(
+                f"Start must be trained on {splits.train.name} of split seed {splits.seed}, "
+                f"not {record.data['name']} of {record.data['split_seed']}"
+            )
+        initial = model.state_dict()
+        provenance["start"] = {
+            "training": record.config,
+            "sha256": hashlib.sha256(
+                b"".join(tensor.numpy().tobytes() for tensor in initial.values())
+            ).hexdigest(),
+        }
+    elif recipe.backbone is not None:
         from ..golden.mlperf_tiny import read_resnet8  # noqa: PLC0415 -- HDF5 for this recipe only
 
         path = Path(data_dir or ".") / recipe.backbone
@@ -95,6 +127,7 @@ def quantize_checkpoint(
     data_dir: str | Path | None,
     *,
     fraction_bits: int = 3,
+    weight_bits: int | None = None,
     reserve: bool = False,
 ) -> IntegerNetwork:
     """Return the integer network of a finished training, on the calibration split of its data.
@@ -103,20 +136,53 @@ def quantize_checkpoint(
     """
     model, record = load_model(checkpoint)
     splits = load_splits(str(record.data["name"]), data_dir, int(record.data["split_seed"]))
-    return quantize_model(model, record, splits, fraction_bits=fraction_bits, reserve=reserve)
+    return quantize_model(
+        model,
+        record,
+        splits,
+        fraction_bits=fraction_bits,
+        weight_bits=weight_bits,
+        reserve=reserve,
+    )
 
 
 def quantize_model(
-    model: MultiExitNetwork,
+    model: Network,
     record: Checkpoint,
     splits: Splits,
     *,
     fraction_bits: int = 3,
+    weight_bits: int | None = None,
     reserve: bool = False,
 ) -> IntegerNetwork:
-    """Return the integer network of what `load_model` gives, on the splits it was trained on."""
+    """Return the integer network of what `load_model` gives, on the splits it was trained on.
+
+    Weights have 8 bits unless `weight_bits` says otherwise, or those that their training saw.
+    """
     origin = {"data": record.data, "training": record.config}
-    return quantize_on(splits, model, origin, fraction_bits=fraction_bits, reserve=reserve)
+    if isinstance(model, MultiExitNetwork):
+        return quantize_on(
+            splits,
+            model,
+            origin,
+            fraction_bits=fraction_bits,
+            weight_bits=WEIGHT_BITS if weight_bits is None else weight_bits,
+            reserve=reserve,
+        )
+    trained_bits = int(record.config["weight_bits"])
+    if weight_bits not in {None, trained_bits}:
+        raise ValueError(
+            f"Weight bits must be the {trained_bits} that training saw, not {weight_bits}"
+        )
+    return quantize_on(
+        splits,
+        model.folded(),
+        origin,
+        fraction_bits=fraction_bits,
+        weight_bits=trained_bits,
+        ranges=model.ranges(),
+        reserve=reserve,
+    )
 
 
 def quantize_on(
@@ -125,6 +191,8 @@ def quantize_on(
     origin: Mapping[str, Any],
     *,
     fraction_bits: int = 3,
+    weight_bits: int = WEIGHT_BITS,
+    ranges: Mapping[str, float] | None = None,
     reserve: bool = False,
 ) -> IntegerNetwork:
     """Return the integer network of a float one, with `origin` in its metadata."""
@@ -138,7 +206,14 @@ def quantize_on(
         "offramp": version("offramp"),
         "reserved": reserve,
     }
-    return quantize(model, calibration, fraction_bits=fraction_bits, metadata=metadata)
+    return quantize(
+        model,
+        calibration,
+        fraction_bits=fraction_bits,
+        weight_bits=weight_bits,
+        ranges=ranges,
+        metadata=metadata,
+    )
 
 
 def splits_of_network(network: IntegerNetwork, data_dir: str | Path | None) -> Splits:

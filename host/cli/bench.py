@@ -14,6 +14,7 @@ from .bench_decision import bench_decision, bench_formal
 from .bench_golden import bench_golden
 from .bench_policies import bench_policies
 from .bench_programs import bench_programs
+from .bench_quantization import bench_quantization
 from .bench_vectors import bench_vectors
 from .hardware import config_options
 from .output import json_option, messages, output_folder, progress_bar, report, report_rows
@@ -159,4 +160,5 @@ bench.add_command(bench_formal)
 bench.add_command(bench_golden)
 bench.add_command(bench_policies)
 bench.add_command(bench_programs)
+bench.add_command(bench_quantization)
 bench.add_command(bench_vectors)

@@ -48,6 +48,12 @@ def show_epoch(bar: Bar, epoch: EpochReport) -> None:
 @click.option("--seed", default=0, show_default=True, help="Of weights and augmentation.")
 @click.option("--split-seed", default=0, show_default=True, help="Of train, calibration, test.")
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
+@click.option(
+    "--weight-bits",
+    type=int,
+    help="Quantization-aware: go on from --start with weights of so many bits.",
+)
+@click.option("--start", help="Finished checkpoint to go on from, with --weight-bits.")
 @click.option("-o", "--output", required=True, help="Checkpoint to write, or to go on from.")
 @json_option
 def train(
@@ -57,6 +63,8 @@ def train(
     seed: int,
     split_seed: int,
     epochs: int | None,
+    weight_bits: int | None,
+    start: str | None,
     output: str,
     as_json: bool,
 ) -> None:
@@ -67,13 +75,18 @@ def train(
 
     \b
     Example: offramp train --seed 0 -o out/digits.checkpoint
+             offramp train --weight-bits 2 --start zoo:digits -o out/two-bits.checkpoint
     """
     path = output_file(output)
     if data is None and recipe_name is None:
         data = "digits"
     recipe = recipe_of(name=recipe_name, data=data)
     splits = load_splits(recipe.data if data is None else data, data_dir, split_seed)
-    epochs = recipe.training.epochs if epochs is None else epochs
+    if epochs is None:
+        training = recipe.training
+        if weight_bits is not None:
+            training = recipe.quantization_aware(weight_bits)
+        epochs = training.epochs
     last: list[EpochReport] = []
     with progress_bar("Training", epochs, quiet=as_json) as bar:
 
@@ -88,6 +101,8 @@ def train(
             data_dir=data_dir,
             seed=seed,
             epochs=epochs,
+            weight_bits=weight_bits,
+            start=start,
             progress=progress,
         )
     values: dict[str, Any] = {
@@ -109,6 +124,9 @@ def train(
 @data_dir_option
 @click.option("--fraction-bits", default=3, show_default=True, help="A logit LSB is 2^-F octaves.")
 @click.option(
+    "--weight-bits", type=int, help="Of the weights.  [default: those of its training, or 8]"
+)
+@click.option(
     "--reserve",
     is_flag=True,
     help="Keep every other calibration image from it, for calibrate --risk.",
@@ -121,6 +139,7 @@ def quantize(
     split_seed: int | None,
     data_dir: Path | None,
     fraction_bits: int,
+    weight_bits: int | None,
     reserve: bool,
     output: str,
     as_json: bool,
@@ -133,6 +152,8 @@ def quantize(
     """
     path = output_file(output)
     choices: dict[str, Any] = {"fraction_bits": fraction_bits, "reserve": reserve}
+    if weight_bits is not None:
+        choices["weight_bits"] = weight_bits
     if FLOAT_FILE.made(checkpoint):
         if data is None:
             raise ValueError("Data set of an imported network must be given (--data), not left out")

@@ -14,6 +14,7 @@ from offramp.golden.train import (
     TrainingConfig,
     _flipped,
     _joint_loss,
+    _shifted,
     float_logits,
     load_model,
     train,
@@ -142,6 +143,7 @@ def test_unfinished_damaged_and_foreign_checkpoints_make_no_model(
         ({"batch_size": 1}, "Batch size must be in 2..1048576, not 1"),
         ({"seed": -1}, "Seed must be in 0..2147483647, not -1"),
         ({"n_threads": 0}, "Number of threads must be in 1..256, not 0"),
+        ({"shift_limit": 0}, "Shift limit must be in 1..64, not 0"),
         ({"learning_rate": 0.0}, "Learning rate must be positive, not 0.0"),
         ({"learning_rate": float("nan")}, "Learning rate must be positive, not nan"),
         ({"weight_decay": -0.1}, "Weight decay must not be negative, not -0.1"),
@@ -229,3 +231,18 @@ def test_flips_mirror_left_to_right() -> None:
     assert (mirrored | (flipped == images).all(dim=(1, 2, 3))).all()
     assert 10 < mirrored.sum() < 40
     assert (_flipped(images, 0.0) == images).all()
+
+
+def test_shifts_move_by_up_to_the_limit_and_leave_zeros_behind() -> None:
+    images = torch.arange(1.0, 13).reshape(1, 1, 3, 4).repeat(400, 1, 1, 1)
+    torch.manual_seed(0)
+    moved = _shifted(images, 1.0, 2)
+    assert moved.shape == images.shape
+    padded = torch.nn.functional.pad(images[0, 0], (2, 2, 2, 2))
+    expected = {
+        tuple(padded[top : top + 3, left : left + 4].flatten().tolist())
+        for top in range(5)
+        for left in range(5)
+    }
+    assert {tuple(image.flatten().tolist()) for image in moved} == expected
+    assert (_shifted(images, 0.0, 2) == images).all()

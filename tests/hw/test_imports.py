@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 # others. The standard library is free to all.
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "golden.spec": ({"golden.spec"}, set()),
+    # the one module that needs the extra [qat]
+    "golden.qat": ({"golden"}, {"brevitas", "numpy", "torch"}),
     "golden": ({"golden"}, {"h5py", "numpy", "onnx", "torch", "sklearn", "safetensors"}),
     "hw": ({"hw", "golden.spec"}, {"amaranth"}),
     "fpga": ({"fpga", "hw", "golden.files", "golden.spec"}, {"amaranth"}),
