@@ -121,19 +121,24 @@ class Baseline(Subject):
 
 
 _CORE = DecisionConfig(n_classes=128, fraction_bits=4, n_exits=1, tag_width=0, with_score=False)
-# the units of other criteria always carry score and tag
+# the units of several criteria, and that of patience, always carry score and tag
+_LEAN = replace(_CORE, fraction_bits=3)
 _TAGGED = DecisionConfig(n_classes=128, n_exits=1, tag_width=1)
 _BOTH = (Criterion.CONFIDENCE, Criterion.MARGIN)
 
 CRITERIA: Mapping[str, Subject] = {
     name: Subject(config=config)
     for name, config in {
-        "margin": replace(_TAGGED, criteria=(Criterion.MARGIN,)),
+        "margin": replace(_LEAN, criteria=(Criterion.MARGIN,)),
         "confidence and margin, F = 4": replace(_CORE, criteria=_BOTH),
         "confidence and margin, F = 3": replace(_CORE, criteria=_BOTH, fraction_bits=3),
         "confidence and margin, F = 4, with score": replace(_CORE, criteria=_BOTH, with_score=True),
-        "entropy, F = 3": replace(_TAGGED, criteria=(Criterion.ENTROPY,)),
-        "entropy, F = 4": replace(_TAGGED, criteria=(Criterion.ENTROPY,), fraction_bits=4),
+        "margin, with score": replace(_LEAN, criteria=(Criterion.MARGIN,), with_score=True),
+        "entropy, F = 3": replace(_LEAN, criteria=(Criterion.ENTROPY,)),
+        "entropy, F = 4": replace(_LEAN, criteria=(Criterion.ENTROPY,), fraction_bits=4),
+        "entropy, F = 3, with score": replace(
+            _LEAN, criteria=(Criterion.ENTROPY,), with_score=True
+        ),
         "patience, 4 exits, 8-bit tag": replace(
             _TAGGED, criteria=(Criterion.PATIENCE,), n_exits=4, tag_width=8
         ),
@@ -145,7 +150,10 @@ CRITERIA: Mapping[str, Subject] = {
         ),
     }.items()
 }
-"""Units of other criteria: int8 logits, up to 128 classes, one exit and 1-bit tag or as said."""
+"""Units of other criteria: int8 logits, up to 128 classes, one exit, or as said.
+
+No tag and no score, as for the core; gate and patience carry both, with a tag of 1 bit or as said.
+"""
 
 _SOFTMAX = SoftmaxConfig(n_classes=128, fraction_bits=4, n_exits=1, tag_width=0, with_score=False)
 

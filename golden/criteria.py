@@ -3,6 +3,8 @@
 The hardware equals the integer functions bit for bit; `confidence` is in `decision`.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,7 @@ from .spec.criteria import GATE_WEIGHT, Criterion, EntropyArithmetic
 from .spec.decision import DecisionConfig
 
 Floats = npt.NDArray[np.float64]
+Reals = npt.NDArray[np.floating[Any]]
 
 LOG2_E = float(np.log2(np.e))
 
@@ -100,17 +103,22 @@ def entropy_of_windows(
     d_log = _logarithm(arithmetic, d_window) + arithmetic.D_OCTAVES * scale
     # below 2, since D is and S is not below 1
     quotient_log = d_log - s_log
+    octaves = -(quotient_log >> grid)
     power = scale + np.array(arithmetic.powers)[quotient_log & (scale - 1)]
-    return np.asarray(-1 - (s_log + (power >> -(quotient_log >> grid))), dtype=np.int64)
+    reached = (octaves <= arithmetic.REACH) & (
+        d_window >= 1 << (arithmetic.WINDOW_WIDTH - 1 - arithmetic.REACH)
+    )
+    quotient = np.where(reached, power >> np.clip(octaves, 0, arithmetic.REACH), 0)
+    return np.asarray(-1 - (s_log + quotient), dtype=np.int64)
 
 
 def _logarithm(arithmetic: EntropyArithmetic, window: Integers) -> Integers:
-    """Return log2 of ``window / 2**WINDOW_WIDTH`` on the grid; of 0 one below all others.
+    """Return log2 of ``window / 2**WINDOW_WIDTH`` on the grid, if its leading one is in reach.
 
     The leading one is brought to the top in halving steps, as the hardware does.
     """
     exponent = np.full(window.shape, -1)
-    for step in (8, 4, 2, 1):
+    for step in (4, 2, 1):  # `REACH` places in all
         small = window < 1 << (arithmetic.WINDOW_WIDTH - step)
         window = np.where(small, window << step, window)
         exponent -= np.where(small, step, 0)
@@ -171,13 +179,46 @@ def _window_bound(arithmetic: EntropyArithmetic) -> float:
     n_others = arithmetic.n_classes - 1
     others = np.minimum(s_high - 1, n_others / np.e)
     d_most = others * np.log2(n_others / others)
+    s_low, s_high = _s_for_small_d(arithmetic, s_low, s_high, d_high)
     # H falls in S up to S = D ln 2 and rises from there
     s_least = np.clip(d_low / LOG2_E, s_low, s_high)
     h_low = np.log2(s_least) + d_low / s_least
     h_high = np.maximum(np.log2(s_low) + d_high / s_low, np.log2(s_high) + d_high / s_high)
-    possible = (d_low <= d_most) & (h_low <= arithmetic.LIMIT)
+    possible = (d_low <= d_most) & (h_low <= arithmetic.LIMIT) & (s_low < s_high)
     measured = -score / arithmetic.SCALE
     return float(np.maximum(measured - h_low, h_high - measured)[possible].max())
+
+
+def _s_for_small_d(
+    arithmetic: EntropyArithmetic, s_low: Reals, s_high: Reals, d_high: Reals
+) -> tuple[Reals, Reals]:
+    """Narrow windows of S to what is possible while D is below `d_high`; an empty one is not.
+
+    A moment ``d 2**-d <= D`` has d up to d1 or from d2 on, where ``d 2**-d = D``. The former is
+    ``1 - 2**-d <= ln 2 d <= ln 2 2**d1 * moment`` below a tie, the latter adds
+    ``2**-d <= moment / d2`` to S. So S is a whole number, less ``ln 2 2**d1 D`` at most and more
+    ``D / d2`` at most. The sums are rounded, which widens both.
+    """
+    one = float(1 << arithmetic.sum_fraction_bits)
+    d = np.arange(1 << arithmetic.address_width) / (1 << arithmetic.fraction_bits)
+    n_others = arithmetic.n_classes - 1
+    s_error = np.abs(np.array(arithmetic.exponentials) / one - np.exp2(-d))
+    d_error = np.abs(np.array(arithmetic.moments) / one - d * np.exp2(-d))
+    # S < 4 leaves room for three ties
+    s_rounding = n_others * s_error[1:].max() + min(3, n_others) * s_error[0]
+    d_rounding = n_others * d_error.max()
+    small = d_high + d_rounding <= 1 / 16
+    largest = np.minimum(d_high + d_rounding, 1 / 16)
+    d1, d2 = np.zeros_like(largest), np.full_like(largest, 8.0)
+    for _ in range(50):
+        d1, d2 = largest * np.exp2(d1), np.log2(d2 / largest)
+    less = np.exp2(d1) / LOG2_E * largest + s_rounding
+    more = largest / d2 + s_rounding
+    whole = np.floor(s_high + less)
+    return (
+        np.where(small, np.maximum(s_low, whole - less), s_low),
+        np.where(small, np.minimum(s_high, whole + more), s_high),
+    )
 
 
 # -- linear gate -----------------------------------------------------------------------------------

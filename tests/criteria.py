@@ -83,7 +83,9 @@ def mismatches(
     differ = np.zeros(n, dtype=bool)
     for exit_index, threshold in enumerate(thresholds):
         right = decide_by_score(config, criterion, shortened, score, threshold)
-        wrong = (got.exit != right.exit) | (got.label != right.label) | (got.score != right.score)
+        wrong = (got.exit != right.exit) | (got.label != right.label)
+        if config.with_score:
+            wrong |= got.score != right.score
         differ |= wrong & (exits == exit_index)
     return int(differ.sum())
 

@@ -87,6 +87,12 @@ class EntropyArithmetic:
     WINDOW_WIDTH = 10
     """Bits of a sum, from its highest one on, of which the logarithm is taken."""
 
+    REACH = 7
+    """Places that the shifter moves: a leading one to the top of its window, and a quotient down.
+
+    A quotient below ``2**-REACH``, or of a D below ``2**(D_OCTAVES - 1 - REACH)``, counts as 0.
+    """
+
     S_OCTAVES = 2
     """A sum S of ``2**S_OCTAVES`` or more saturates the score: H is 2 bits at least."""
 

@@ -110,16 +110,20 @@ class DecisionConfig:
         require_int("Tag width", self.tag_width, 0, 32)
         self._check_criteria()
         self._check_lanes()
-        # the units of other criteria always carry tag and score
-        if not self.has_plain_criteria:
+        # units of several criteria, and that of patience, always carry tag and score
+        if not self.has_choice_of_fields:
             require_int("Tag width", self.tag_width, 1, 32)
         if not isinstance(self.with_score, bool):
             raise TypeError(f"With score must be True or False, not {self.with_score!r}")
-        if not (self.with_score or self.has_plain_criteria):
+        if not (self.with_score or self.has_choice_of_fields):
             window = f" in {self.logit_width}-bit logits" if self.windowed else ""
-            plain = "confidence" if self.windowed else "confidence or confidence, margin"
+            lean = (
+                "confidence, margin or entropy"
+                if self.windowed
+                else ("confidence, margin, both, or entropy")
+            )
             raise ValueError(
-                f"Criteria without score{window} must be {plain}, not {', '.join(self.criteria)}"
+                f"Criteria without score{window} must be {lean}, not {', '.join(self.criteria)}"
             )
         if self.registers != tuple(name for name in PIPELINE_REGISTERS if name in self.registers):
             raise ValueError(
@@ -222,6 +226,12 @@ class DecisionConfig:
             {Criterion.CONFIDENCE} if self.windowed else {Criterion.CONFIDENCE, Criterion.MARGIN}
         )
         return Criterion.CONFIDENCE in self.criteria and plain.issuperset(self.criteria)
+
+    @property
+    def has_choice_of_fields(self) -> bool:
+        """Whether tag and score can be left out: the unit is one core, and joins no scores."""
+        alone = (Criterion.MARGIN,), (Criterion.ENTROPY,)
+        return self.has_plain_criteria or self.criteria in alone
 
     @property
     def latency(self) -> int:

@@ -81,7 +81,7 @@ class EntropyUnit(wiring.Component):
         m.submodules.verdict = verdict = Verdict(config)
 
         summed = Signal()
-        origin = Signal(Origin(config))
+        origin = Signal(Origin(config), reset_less=True)
         with m.If(advance):
             m.d.sync += summed.eq(store.finished)
             with m.If(store.finished):
@@ -94,7 +94,6 @@ class EntropyUnit(wiring.Component):
             store.valid.eq(self.i.valid & (store.ready_for_last | ~self.i.payload.last)),
             sums.difference.eq(store.difference),
             sums.valid.eq(store.difference_valid),
-            sums.clear.eq(summed),
             quotient.sums.eq(sums.sums),
             quotient.start.eq(summed),
             verdict.exit_index.eq(origin.exit_index),
@@ -103,10 +102,12 @@ class EntropyUnit(wiring.Component):
             self.o.valid.eq(quotient.valid),
             self.o.payload.exit.eq(verdict.exit),
             self.o.payload.label.eq(origin.label),
-            self.o.payload.score.eq(verdict.score),
             self.o.payload.exit_index.eq(origin.exit_index),
-            self.o.payload.tag.eq(origin.tag),
         ]
+        if config.tag_width:
+            m.d.comb += self.o.payload.tag.eq(origin.tag)
+        if config.with_score:
+            m.d.comb += self.o.payload.score.eq(verdict.score)
         for inner, port in zip(verdict.thresholds, self.thresholds, strict=True):
             m.d.comb += inner.eq(port)
         return m

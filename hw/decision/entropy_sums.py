@@ -39,10 +39,10 @@ class EntropySums(wiring.Component):
     difference : In(logit_width)
         In logit LSBs.
     valid : In(1)
-    clear : In(1)
-        Begin anew: the sums show the values so far for this cycle. No addend may be under way,
-        so there must have been no difference in the cycle before.
+        Without a gap for all differences of a vector.
     sums : Out(SumWindows)
+        Whole two cycles after the last difference, for this cycle; then they are those of no
+        difference.
     """
 
     latency = 2
@@ -53,7 +53,6 @@ class EntropySums(wiring.Component):
             {
                 "difference": In(arithmetic.logit_width),
                 "valid": In(1),
-                "clear": In(1),
                 "sums": Out(SumWindows(arithmetic)),
             }
         )
@@ -75,27 +74,31 @@ class EntropySums(wiring.Component):
         beyond = self.difference[arithmetic.address_width :].any()
         m.d.comb += read_port.addr.eq(Mux(beyond, ~0, self.difference[: arithmetic.address_width]))
 
-        s = Signal(fraction + arithmetic.S_OCTAVES, init=1 << fraction)
-        d = Signal(fraction + arithmetic.D_OCTAVES)
+        s = Signal(fraction + arithmetic.S_OCTAVES, reset_less=True)
+        d = Signal(fraction + arithmetic.D_OCTAVES, reset_less=True)
         s_next = Signal(len(s) + 1)
         d_next = Signal(len(d) + 1)
-        overflow = Signal()
+        s_beyond = Signal(reset_less=True)
+        d_beyond = Signal(reset_less=True)
         adding = Signal()
         m.d.comb += [
             s_next.eq(s + read_port.data.exponential),
             d_next.eq(d + read_port.data.moment),
         ]
         m.d.sync += adding.eq(self.valid)
-        with m.If(self.clear):
-            m.d.sync += [s.eq(1 << fraction), d.eq(0), overflow.eq(0)]
-        with m.Elif(adding):
-            m.d.sync += [s.eq(s_next), d.eq(d_next)]
-            with m.If(s_next[-1] | d_next[-1]):
-                m.d.sync += overflow.eq(1)
+        with m.If(adding):
+            m.d.sync += [
+                s.eq(s_next),
+                d.eq(d_next),
+                s_beyond.eq(s_beyond | s_next[-1]),
+                d_beyond.eq(d_beyond | d_next[-1]),
+            ]
+        with m.Else():
+            m.d.sync += [s.eq(1 << fraction), d.eq(0), s_beyond.eq(0), d_beyond.eq(0)]
 
         m.d.comb += [
             self.sums.s.eq(s[-arithmetic.WINDOW_WIDTH :]),
             self.sums.d.eq(d[-arithmetic.WINDOW_WIDTH :]),
-            self.sums.overflow.eq(overflow),
+            self.sums.overflow.eq(s_beyond | d_beyond),
         ]
         return m

@@ -19,14 +19,17 @@ class LogQuotient(wiring.Component):
 
         cycle      0                1                2                    3
         S          to the top       L(S)
-        D          by 8 steps       to the top       L(D) - L(S)          power, shift, score
+        D          kept             to the top       L(D) - L(S)          power, shift, score
+
+    One shifter brings S and D to the top and the power to its place. It moves up to 7 places, so
+    that a quotient below 1/128, or of a D below 1/128, counts as 0.
 
     Latency: `latency` cycles from `start` to the score. Throughput: one score in 4 cycles.
 
     Members
     -------
     sums : In(SumWindows)
-        Sampled with `start`.
+        Sampled with `start`; in the cycle after it they are those of no difference, S = 1.
     start : In(1)
     valid : Out(1)
     score : Out(signed)
@@ -61,85 +64,77 @@ class LogQuotient(wiring.Component):
         ]
 
         m.submodules.table = table = Memory(
-            shape=grid, depth=2 << grid, init=arithmetic.logarithms + arithmetic.powers
+            shape=grid,
+            depth=2 << grid,
+            init=arithmetic.logarithms + arithmetic.powers,
         )
         read_port = table.read_port()
 
-        # -- leading one to the top --------------------------------------------------------------
-        # What has none in its upper part moves up. `exponent` is 15 less the places moved.
-        exponent = Signal(4)
-        by_8 = Signal(width)
-        stays_8 = Signal()
-        m.d.sync += stays_8.eq(self.sums.d[-8:].any())
-        with m.If(self.sums.d[-8:].any()):
-            m.d.sync += by_8.eq(self.sums.d)
+        # held for all four cycles; written as logic, which takes no enable
+        saturated = Signal()
+        m.d.sync += saturated.eq((self.start & self.sums.overflow) | (~self.start & saturated))
+
+        # -- one shifter -------------------------------------------------------------------------
+        # D and S move up until the leading one is at the top. The power moves down: it enters and
+        # leaves with its bits in reverse. D is 0 but in its own cycle, so it needs no choice there;
+        # of S, which shows there too, only its 1 must be kept out.
+        d = Signal(width, reset_less=True)
+        with m.If(self.start):
+            m.d.sync += d.eq(self.sums.d)
         with m.Else():
-            m.d.sync += by_8.eq(self.sums.d << 8)
-        # S is 1 to 4, its leading one at the top or next to it: two steps are enough for it
+            m.d.sync += d.eq(0)
+        s = Signal(width)
+        one = width - arithmetic.S_OCTAVES
+        m.d.comb += [s.eq(self.sums.s), s[one].eq(self.sums.s[one] & ~s_log_known)]
+
+        # for the power: 15 less the places to move; in other cycles its highest bit is set
+        octaves = Signal(4, reset_less=True)
+        power = Cat(read_port.data, 1)
+        row = Signal(width)
         by_4 = Signal(width)
-        stays_4 = Signal()
-        either = Signal(width)
-        m.d.comb += [
-            stays_4.eq(by_8[-4:].any()),
-            by_4.eq(Mux(stays_4, by_8, by_8 << 4)),
-            either.eq(Mux(self.start, self.sums.s, by_4)),
-        ]
         by_2 = Signal(width)
-        stays_2 = Signal()
-        mantissa = Signal(grid)
+        # the score takes it as it is
+        by_1_complement = Signal(width)
+        by_1 = ~by_1_complement
+        moves = Signal(3)
         m.d.comb += [
-            stays_2.eq(either[-2:].any()),
-            by_2.eq(Mux(stays_2, either, either << 2)),
-            mantissa.eq(Mux(by_2[-1], by_2, by_2 << 1)[width - 1 - grid : width - 1]),
+            row.eq(Mux(self.valid, Cat(0, power[::-1]), s) | d),
+            moves[2].eq(Mux(self.valid, ~octaves[2], ~row[-4:].any())),
+            by_4.eq(Mux(moves[2], row << 4, row)),
+            moves[1].eq(Mux(self.valid, ~octaves[1], ~by_4[-2:].any())),
+            by_2.eq(Mux(moves[1], by_4 << 2, by_4)),
+            moves[0].eq(Mux(self.valid, ~octaves[0], ~by_2[-1])),
+            by_1_complement.eq(~(Mux(moves[0], by_2 << 1, by_2) & octaves[3].replicate(width))),
         ]
-        m.d.sync += [
-            exponent[0].eq(by_2[-1]),
-            # D = 0 has no leading one: not too small an exponent, lest the difference wraps
-            exponent[1].eq(stays_2 | (~stays_8 & ~stays_4)),
-            exponent[2].eq(stays_4),
-            exponent[3].eq(stays_8),
-        ]
+        # 7 less the places moved; the leading one may have been out of reach
+        exponent = Signal(3, reset_less=True)
+        too_small = Signal(reset_less=True)
+        m.d.sync += [exponent.eq(~moves), too_small.eq(moves[0] & ~by_2[-2])]
 
         # -- logarithms, quotient ----------------------------------------------------------------
-        overflow = Signal()
-        m.d.sync += overflow.eq(self.sums.overflow)
-
         # a saturated vector has the largest L(S), 511, and no quotient
-        s_log_complement = Signal(grid + 1)
-        saturated = Signal()
+        s_log_complement = Signal(grid + 1, reset_less=True)
         with m.If(s_log_known):
-            m.d.sync += [
-                s_log_complement.eq(~Cat(read_port.data, exponent[0])),
-                saturated.eq(overflow),
-            ]
-            with m.If(overflow):
+            m.d.sync += s_log_complement.eq(~Cat(read_port.data, exponent[0]))
+            with m.If(saturated):
                 m.d.sync += s_log_complement.eq(0)
 
-        # L(D) - L(S), its exponent in terms of `exponent`: 15 for a quotient of 1 to 2
+        # L(D) - L(S) and 15 octaves: one less than that for each place that the power moves
         quotient_log = Signal(grid + 4)
-        quotient_exponent = Signal(4)
         m.d.comb += [
-            quotient_log.eq(Cat(read_port.data, exponent) + Cat(s_log_complement, Const(7, 3)) + 1),
+            quotient_log.eq(Cat(read_port.data, exponent) + Cat(s_log_complement, Const(3, 3)) + 1),
             read_port.addr.eq(
-                Cat(Mux(quotient_known, quotient_log[:grid], mantissa), quotient_known)
+                Cat(Mux(quotient_known, quotient_log[:grid], by_1[1 : grid + 1]), quotient_known)
             ),
         ]
-        m.d.sync += quotient_exponent.eq(quotient_log[grid:])
-        with m.If(saturated):
-            m.d.sync += quotient_exponent.eq(0)  # so far to the right that nothing is left
-
-        quotient = Signal(grid + 1)
-        shifted = Cat(read_port.data, 1)
-        for position in reversed(range(4)):
-            step = 1 << position
-            lower = Signal(grid + 1, name=f"quotient_{step}")
-            m.d.comb += lower.eq(Mux(quotient_exponent[position], shifted, shifted >> step))
-            shifted = lower
+        m.d.sync += [
+            octaves.eq(quotient_log[grid:]),
+            octaves[3].eq((quotient_log[-1] & ~too_small & ~saturated) | ~quotient_known),
+        ]
         # -1 - L(S) - quotient, always negative
         low_bits = Signal(grid + 2)
         m.d.comb += [
-            quotient.eq(shifted),
-            low_bits.eq(Cat(s_log_complement, 1) + Cat(~quotient, 1) + 1),
+            low_bits.eq(Cat(s_log_complement, 1) + Cat(by_1_complement[:0:-1], 1) + 1),
             self.score.eq(Cat(low_bits, 1).as_signed()),
         ]
         return m

@@ -66,10 +66,12 @@ class MarginUnit(wiring.Component):
             self.o.valid.eq(top_two.closing),
             self.o.payload.exit.eq(verdict.exit),
             self.o.payload.label.eq(leaders.label),
-            self.o.payload.score.eq(verdict.score),
             self.o.payload.exit_index.eq(leaders.exit_index),
-            self.o.payload.tag.eq(leaders.tag),
         ]
+        if self.config.tag_width:
+            m.d.comb += self.o.payload.tag.eq(leaders.tag)
+        if self.config.with_score:
+            m.d.comb += self.o.payload.score.eq(verdict.score)
         for inner, port in zip(verdict.thresholds, self.thresholds, strict=True):
             m.d.comb += inner.eq(port)
         return m

@@ -93,7 +93,9 @@ class TopTwo(wiring.Component):
         with m.If(self.valid):
             m.d.sync += [first.eq(self.beat.last), index.eq(index + 1)]
             with m.If(self.beat.last):
-                m.d.sync += [index.eq(0), self.leaders.tag.eq(self.beat.tag)]
+                m.d.sync += index.eq(0)
+                if config.tag_width:
+                    m.d.sync += self.leaders.tag.eq(self.beat.tag)
                 if config.n_exits > 1:
                     m.d.sync += self.leaders.exit_index.eq(self.beat.exit_index)
             with m.If(first | above_maximum):

@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.decision import DecisionConfig
+from .compare import is_above
 from .payload import LogitBeat
 
 __all__ = ["Origin", "VectorStore"]
@@ -116,17 +117,17 @@ class VectorStore(wiring.Component):
         m.d.comb += logit.eq(self.beat.logit ^ (1 << (config.logit_width - 1)))
 
         begun = Signal()
-        # the complement is what the comparison needs of it
-        maximum_complement = Signal(config.logit_width)
-        maximum = ~maximum_complement
+        maximum = Signal(config.logit_width, reset_less=True)
         larger = Signal()
         # The first beat has no loser and writes what is not read. From the second on they lie from
         # 0 on, so that the address behind that of an entry is the index of its logit.
-        address = Signal(config.label_width)
-        bank = Signal()
+        address = Signal(config.label_width, reset_less=True)
+        bank = Signal(reset_less=True)
         start = Signal()
+        # three beats came before
+        long = Signal(reset_less=True)
         m.d.comb += [
-            larger.eq((logit + maximum_complement)[config.logit_width]),
+            larger.eq(is_above(logit, maximum)),
             start.eq(self.valid & self.beat.last),
             write_port.en.eq(self.valid),
             write_port.addr.eq(Cat(address, bank)),
@@ -134,52 +135,59 @@ class VectorStore(wiring.Component):
             write_port.data.won.eq(larger),
             write_port.data.last.eq(self.beat.last),
         ]
-        with m.If(self.valid):
-            m.d.sync += [begun.eq(~self.beat.last), address.eq(address + 1)]
-            with m.If(~begun | larger):
-                m.d.sync += maximum_complement.eq(~logit)
-            with m.If(~begun):
-                m.d.sync += address.eq(0)
+        # added, not enabled: the carry chain takes it in for nothing
+        m.d.sync += [
+            begun.eq((begun & ~self.valid) | (self.valid & ~self.beat.last)),
+            address.eq(address + self.valid),
+            long.eq(long | (self.valid & address[0])),
+        ]
+        with m.If(self.valid & (~begun | larger)):
+            m.d.sync += maximum.eq(logit)
+        with m.If(~begun):
+            m.d.sync += [address.eq(0), long.eq(0)]
 
         # -- second pass -------------------------------------------------------------------------
-        reference = Signal(config.logit_width)
-        read_address = Signal(config.label_width)
+        reference = Signal(config.logit_width, reset_less=True)
+        read_address = Signal(config.label_width, reset_less=True)
         reading = Signal()
         # with two logits the single loser is written while it would be read: read it again
         single = Signal()
         again = Signal()
+        moving = Signal()
         done = Signal()
         m.d.comb += [
-            single.eq(address == 0),
+            single.eq(~long & ~address[0]),
             # before its second pass, the vector's bank is still the one that is written
             read_port.addr.eq(Cat(read_address, bank ^ reading)),
             self.difference_valid.eq(reading & ~again),
             done.eq(self.difference_valid & read_port.data.last),
+            moving.eq(reading | (start & ~single)),
             self.difference.eq(reference + read_port.data.loser_complement + 1),
         ]
-        m.d.sync += [again.eq(0), self.finished.eq(done)]
+        m.d.sync += [
+            reading.eq(start | (reading & ~done)),
+            again.eq(start & single),
+            self.finished.eq(done),
+            read_address.eq(read_address + moving),
+        ]
+        with m.If(~moving | done):
+            m.d.sync += read_address.eq(0)
+
+        origin = Signal(Origin(config), reset_less=True)
+        m.d.comb += self.origin.eq(origin)
         with m.If(start):
             m.d.sync += [
                 bank.eq(~bank),
                 reference.eq(Mux(larger, logit, maximum)),
-                reading.eq(1),
-                again.eq(single),
-                self.origin.label.eq(0),
-                self.origin.tag.eq(self.beat.tag),
+                origin.label.eq(0),
             ]
+            if config.tag_width:
+                m.d.sync += origin.tag.eq(self.beat.tag)
             if config.n_exits > 1:
-                m.d.sync += self.origin.exit_index.eq(self.beat.exit_index)
-        with m.If(reading | (start & ~single)):
-            m.d.sync += read_address.eq(read_address + 1)
-        with m.If(done):
-            m.d.sync += [reading.eq(0), read_address.eq(0)]
+                m.d.sync += origin.exit_index.eq(self.beat.exit_index)
         with m.If(self.difference_valid & read_port.data.won):
-            m.d.sync += self.origin.label.eq(read_address)
+            m.d.sync += origin.label.eq(read_address)
 
         # what comes after needs 4 cycles from vector to vector
-        short = Signal()
-        m.d.comb += [
-            short.eq(address[1:] == 0),
-            self.ready_for_last.eq(~reading & ~(short & self.finished)),
-        ]
+        m.d.comb += self.ready_for_last.eq(~reading & (long | ~self.finished))
         return m

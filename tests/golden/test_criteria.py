@@ -94,20 +94,22 @@ def entropy_by_definition(config: DecisionConfig, vector: tuple[int, ...]) -> in
         return arithmetic.SATURATED
 
     def logarithm(value: int, fraction_bits: int) -> int | None:
-        """L(x) in 1/256; None for 0."""
+        """L(x) in 1/256; None if the leading one is more than 7 places below the top of ten."""
         window = value * 2**fraction_bits // one
-        if window == 0:
+        if window < 4:
             return None
         octave = window.bit_length() - 1
         mantissa = floor((Fraction(window, 2**octave) - 1) * 256)
         return 256 * (octave - fraction_bits) + arithmetic.logarithms[mantissa]
 
-    # ten bits each: S has two before the point, D one
+    # ten bits each: S has two before the point, D one; what is out of a shifter's reach is 0
     s_log, d_log = logarithm(s, 8), logarithm(d, 9)
     assert s_log is not None
     if d_log is None:
         return -1 - s_log
     octave, fraction = divmod(d_log - s_log, 256)
+    if octave < -7:
+        return -1 - s_log
     quotient = floor((256 + arithmetic.powers[fraction]) * Fraction(2) ** octave)
     return -1 - s_log - quotient
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import Fragment
 
+from offramp.golden.criteria import entropy_score
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision.entropy import EntropyUnit
 from tests.criteria import (
@@ -22,6 +23,8 @@ CONFIGS = [
     DecisionConfig(criteria=("entropy",), n_classes=2, logit_width=4, fraction_bits=2, n_exits=1),
     DecisionConfig(criteria=("entropy",), n_classes=128, logit_width=16, fraction_bits=2),
     DecisionConfig(criteria=("entropy",), n_classes=5, logit_width=12, fraction_bits=6, n_exits=16),
+    DecisionConfig(criteria=("entropy",), n_exits=1, tag_width=0),
+    DecisionConfig(criteria=("entropy",), n_exits=2, tag_width=3, with_score=False),
 ]
 
 
@@ -86,8 +89,11 @@ def test_vector_after_a_longer_one_takes_as_long_as_that() -> None:
 
 def test_waiting_decision_stays_when_the_threshold_changes() -> None:
     config = DecisionConfig(criteria=("entropy",), n_classes=3, n_exits=1)
-    seen = payload_while_waiting(EntropyUnit(config), [5, 9, 100], before=-5, after=-1)
-    assert seen[0] == {"exit": 1, "label": 2, "score": -2, "exit_index": 0, "tag": 6}
+    logits = [70, 60, 100]
+    score = int(entropy_score(config, np.array([logits]))[0])
+    assert score < -1
+    seen = payload_while_waiting(EntropyUnit(config), logits, before=score, after=-1)
+    assert seen[0] == {"exit": 1, "label": 2, "score": score, "exit_index": 0, "tag": 6}
     assert all(payload == seen[0] for payload in seen)
 
 

@@ -20,6 +20,8 @@ CONFIGS = [
     DecisionConfig(criteria=("margin",), n_classes=2, logit_width=4, fraction_bits=2, n_exits=1),
     DecisionConfig(criteria=("margin",), n_classes=128, logit_width=16, fraction_bits=2),
     DecisionConfig(criteria=("margin",), n_classes=5, logit_width=12, fraction_bits=6, n_exits=16),
+    DecisionConfig(criteria=("margin",), n_exits=1, tag_width=0),
+    DecisionConfig(criteria=("margin",), n_exits=2, tag_width=3, with_score=False),
 ]
 
 

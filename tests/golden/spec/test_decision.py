@@ -206,7 +206,7 @@ def test_confidence_beyond_the_register_is_refused_with_the_largest_in_reach() -
         ({"n_exits": 17}, ValueError, r"Number of exits must be in 1\.\.16, not 17"),
         ({"tag_width": -1}, ValueError, r"Tag width must be in 0\.\.32, not -1"),
         (
-            {"tag_width": 0, "criteria": ("margin",)},
+            {"tag_width": 0, "criteria": ("margin", "entropy")},
             ValueError,
             r"Tag width must be in 1\.\.32, not 0",
         ),
@@ -226,9 +226,9 @@ def test_confidence_beyond_the_register_is_refused_with_the_largest_in_reach() -
         ),
         ({"with_score": 1}, TypeError, "With score must be True or False, not 1"),
         (
-            {"with_score": False, "criteria": ("margin",)},
+            {"with_score": False, "criteria": ("margin", "gate")},
             ValueError,
-            r"Criteria without score must be confidence or confidence, margin, not margin",
+            "Criteria without score must be confidence, margin, both, or entropy, not margin, gate",
         ),
         (
             {"registers": ("addend", "operand")},
@@ -254,7 +254,8 @@ def test_confidence_beyond_the_register_is_refused_with_the_largest_in_reach() -
         (
             {"logit_width": 16, "with_score": False, "criteria": ("confidence", "margin")},
             ValueError,
-            "Criteria without score in 16-bit logits must be confidence, not confidence, margin",
+            "Criteria without score in 16-bit logits must be confidence, margin or entropy, "
+            "not confidence, margin",
         ),
     ],
 )
