@@ -72,7 +72,8 @@ class DecisionConfig:
     n_exits : int
         Exits with a threshold of their own, 1 to 16.
     tag_width : int
-        Bits of the sample tag that travels with a vector, 0 (no tag) to 32.
+        Bits of the sample tag that travels with a vector, 0 (no tag) to 32; 1 or more with patience
+        and with criteria that do not share a datapath.
     with_score : bool
         Whether a decision carries its score; that takes `SCORE_LATENCY` cycles and as much area
         again.
@@ -120,7 +121,7 @@ class DecisionConfig:
             lean = (
                 "confidence, margin or entropy"
                 if self.windowed
-                else ("confidence, margin, both, or entropy")
+                else "confidence, margin, both, or entropy"
             )
             raise ValueError(
                 f"Criteria without score{window} must be {lean}, not {', '.join(self.criteria)}"

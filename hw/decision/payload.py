@@ -5,7 +5,7 @@ from amaranth.lib import data
 
 from ...golden.spec.decision import DecisionConfig
 
-__all__ = ["Decision", "LogitBeat"]
+__all__ = ["Decision", "LogitBeat", "tag_field"]
 
 
 class LogitBeat(data.StructLayout):
@@ -35,7 +35,9 @@ class LogitBeat(data.StructLayout):
             logits = {"logit": logit}
         else:
             logits = {"logits": data.ArrayLayout(logit, config.lanes), "keep": config.lanes}
-        super().__init__(logits | {"last": 1, "exit_index": config.exit_index_width} | _tag(config))
+        super().__init__(
+            logits | {"last": 1, "exit_index": config.exit_index_width} | tag_field(config)
+        )
 
 
 class Decision(data.StructLayout):
@@ -60,9 +62,9 @@ class Decision(data.StructLayout):
         fields = {"exit": 1, "label": config.label_width}
         if config.with_score:
             fields["score"] = signed(config.score_format.width)
-        super().__init__(fields | {"exit_index": config.exit_index_width} | _tag(config))
+        super().__init__(fields | {"exit_index": config.exit_index_width} | tag_field(config))
 
 
-def _tag(config: DecisionConfig) -> dict[str, int]:
+def tag_field(config: DecisionConfig) -> dict[str, int]:
     """Return the field of the tag, if there is one: Verilog has no port without bits."""
     return {"tag": config.tag_width} if config.tag_width else {}

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.decision import DecisionConfig
 from .compare import is_above
-from .payload import LogitBeat
+from .payload import LogitBeat, tag_field
 
 __all__ = ["Leaders", "TopTwo"]
 
@@ -21,7 +21,7 @@ class Leaders(data.StructLayout):
     label : label_width
         Index of the largest, the lowest of several.
     exit_index, tag
-        As given with the last beat.
+        As given with the last beat; no tag if it has no bits.
     """
 
     def __init__(self, config: DecisionConfig):
@@ -31,8 +31,8 @@ class Leaders(data.StructLayout):
                 "second": config.logit_width,
                 "label": config.label_width,
                 "exit_index": config.exit_index_width,
-                "tag": config.tag_width,
             }
+            | tag_field(config)
         )
 
 

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.decision import DecisionConfig
 from .compare import is_above
-from .payload import LogitBeat
+from .payload import LogitBeat, tag_field
 
 __all__ = ["Origin", "VectorStore"]
 
@@ -20,7 +20,7 @@ class Origin(data.StructLayout):
     label : label_width
         Index of the largest logit, the lowest of several.
     exit_index, tag
-        As given with the last beat.
+        As given with the last beat; no tag if it has no bits.
     """
 
     def __init__(self, config: DecisionConfig):
@@ -28,8 +28,8 @@ class Origin(data.StructLayout):
             {
                 "label": config.label_width,
                 "exit_index": config.exit_index_width,
-                "tag": config.tag_width,
             }
+            | tag_field(config)
         )
 
 

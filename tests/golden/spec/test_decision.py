@@ -254,8 +254,7 @@ def test_confidence_beyond_the_register_is_refused_with_the_largest_in_reach() -
         (
             {"logit_width": 16, "with_score": False, "criteria": ("confidence", "margin")},
             ValueError,
-            "Criteria without score in 16-bit logits must be confidence, margin or entropy, "
-            "not confidence, margin",
+            "Criteria without score in 16-bit logits must be confidence, margin or entropy, not .*",
         ),
     ],
 )
