@@ -12,7 +12,7 @@ from ..golden.spec.decision import DecisionConfig
 from ..golden.spec.rules import ExitRule
 from ..golden.unit_model import UnitModel
 
-DEVICES = ("golden", "emulator")
+DEVICES = ("golden", "unit")
 """Names that `open_device` takes."""
 
 

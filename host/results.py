@@ -29,6 +29,8 @@ class Results:
         Multiply-accumulates spent, the branches passed included.
     n_exits : int
         Exits of the network, the final classifier included.
+    cycles : int64 [n], optional
+        Clock cycles from the start of the image to its decision, on a device that counts them.
     """
 
     label: Integers
@@ -36,6 +38,7 @@ class Results:
     score: Integers
     macs: Integers
     n_exits: int
+    cycles: Integers | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -43,6 +46,15 @@ class Results:
     def accuracy(self, labels: npt.NDArray[np.integer]) -> float:
         """Return the share of images with the right label, NaN of none."""
         return float(np.mean(self.label == labels)) if len(self) else float("nan")
+
+    def differences(self, other: "Results") -> int:
+        """Return of how many images label, exit or score differ."""
+        different = (
+            (self.label != other.label)
+            | (self.exit_index != other.exit_index)
+            | (self.score != other.score)
+        )
+        return int(different.sum())
 
     def exit_shares(self) -> list[float]:
         """Return the share of images that left at each exit."""
@@ -62,6 +74,8 @@ class Results:
             "score": self.score,
             "macs": self.macs,
         }
+        if self.cycles is not None:
+            columns["cycles"] = self.cycles
         if true_labels is not None:
             columns["true_label"] = true_labels
         with replacing(path) as temporary, temporary.open("w", newline="") as file:

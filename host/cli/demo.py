@@ -34,7 +34,12 @@ MAX_LOSS_POINTS = 0.5
 @click.option("-o", "--output", default="out/demo", show_default=True, help="Folder to fill.")
 @click.option("--seed", default=0, show_default=True, help="Of weights and augmentation.")
 @click.option("--split-seed", default=0, show_default=True, help="Of train, calibration, test.")
-@click.option("--device", default="emulator", show_default=True, help="golden or emulator.")
+@click.option(
+    "--device",
+    default="unit",
+    show_default=True,
+    help="golden, or unit for the decision unit in RTL.",
+)
 @json_option
 def demo(output: str, seed: int, split_seed: int, device: str, as_json: bool) -> None:
     r"""Train, quantize, calibrate, run every test image through the emulated RTL, report.

@@ -19,7 +19,7 @@ _COMMANDS = {
     "import": "importing",
     "quantize": "network",
     "calibrate": "network",
-    "run": "network",
+    "run": "running",
     "report": "report",
     "export": "export",
     "compile": "compile",

@@ -15,10 +15,8 @@ from ...golden.spec.criteria import Criterion
 from ...golden.tail_bounds import P_VALUES
 from ...golden.train import EpochReport
 from ...golden.zoo import zoo_entry
-from ..devices import DEVICES, open_device
 from ..imports import quantize_imported
-from ..pipeline import run as run_pipeline
-from ..pipeline import set_rules, unit_config
+from ..pipeline import unit_config
 from ..workflow import (
     calibrate_for_budget,
     calibrate_network,
@@ -294,62 +292,3 @@ def calibrate(
     if risk is not None:
         values["guarantee"] = calibrated.metadata["calibration"]["statement"]
     report(values, as_json=as_json, title="Calibrated", result=path)
-
-
-@click.command()
-@click.argument("network")
-@data_dir_option
-@click.option("--device", default="emulator", show_default=True, help=" or ".join(DEVICES) + ".")
-@click.option(
-    "--split",
-    default="test",
-    show_default=True,
-    type=click.Choice(["train", "calibration", "test"]),
-)
-@click.option(
-    "--threshold",
-    type=float,
-    help="Confidence in (1/N, 1) for all early exits, instead of the calibrated ones.",
-)
-@click.option("-o", "--output", help="CSV file for label, exit, score and MACs of each image.")
-@json_option
-def run(
-    network: str,
-    data_dir: Path | None,
-    device: str,
-    split: str,
-    threshold: float | None,
-    output: str | None,
-    as_json: bool,
-) -> None:
-    r"""Classify a split with early exit, deciding on a device.
-
-    \b
-    Example: offramp run out/digits.safetensors --device emulator -o out/results.csv
-    """
-    path = None if output is None else output_file(output)
-    loaded = load_network(network)
-    if threshold is not None:
-        register = unit_config(loaded).threshold_of_confidence(threshold)
-        loaded = loaded.with_thresholds([register] * (loaded.n_exits - 1))
-    config = unit_config(loaded)
-    dataset = getattr(splits_of_network(loaded, data_dir), split)
-    with open_device(device, config) as unit:
-        set_rules(loaded, unit)
-        with progress_bar("Running", len(dataset), quiet=as_json) as bar:
-            results = run_pipeline(loaded, unit, dataset.images, progress=bar.show)
-    if path is not None:
-        results.save(path, dataset.labels)
-    values = {
-        "device": device,
-        "data_set": dataset.name,
-        "split": split,
-        "images": len(results),
-        "rules": [rule.describe() for rule in loaded.rules or ()],
-        "accuracy": results.accuracy(dataset.labels),
-        "share_of_images_per_exit": results.exit_shares(),
-        "mean_macs": results.mean_macs(),
-        "macs_without_exits": loaded.macs_total,
-        "macs_saved": 1 - results.mean_macs() / loaded.macs_total,
-    }
-    report(values, as_json=as_json, title=f"{loaded.name} on {device}", result=path)

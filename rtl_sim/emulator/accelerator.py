@@ -56,11 +56,16 @@ class EngineEmulator:
     config : EngineConfig
     verilog : str, optional
         Another design with the same ports, such as one broken on purpose.
+
+    Attributes
+    ----------
+    program : Program or None
+        What is loaded.
     """
 
     def __init__(self, config: EngineConfig, verilog: str | None = None):
         self.config = config
-        self._program: Program | None = None
+        self.program: Program | None = None
         width = config.decision.score_format.width
         defines = {
             "THRESHOLD_PORTS": " ".join(f"PORT({k})" for k in range(config.decision.n_exits)),
@@ -115,7 +120,7 @@ class EngineEmulator:
             self._handle(), program.image_base, program.image_stride, program.image_words
         )
         self.set_thresholds(program.thresholds)
-        self._program = program
+        self.program = program
 
     def set_thresholds(self, thresholds: tuple[int, ...]) -> None:
         """Set the threshold of each exit, in units of the score."""
@@ -198,9 +203,9 @@ class EngineEmulator:
         return words.view(np.uint8)
 
     def _loaded(self) -> Program:
-        if self._program is None:
+        if self.program is None:
             raise EmulationError("Program must be loaded before images run")
-        return self._program
+        return self.program
 
     def close(self) -> None:
         """Free the model; a second call does nothing."""

@@ -111,7 +111,7 @@ def test_number_of_classes_out_of_range_is_refused(capsys, tmp_path, command, cl
 
 def test_unknown_device_to_run_on_is_refused(capsys, network_file):
     message = fails(capsys, "run", network_file, "--device", "abacus")
-    assert message == "Error: Device must be one of golden, emulator, not 'abacus'"
+    assert message == "Error: Device must be one of golden, unit, emulator, not 'abacus'"
 
 
 def test_unknown_device_to_synthesize_for_is_refused(capsys, tmp_path):

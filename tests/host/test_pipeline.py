@@ -51,7 +51,7 @@ def test_results_do_not_depend_on_the_batch_size(network, device, images, batch_
 
 
 def test_emulated_rtl_and_golden_model_give_the_same_results(network, device, images):
-    with open_device("emulator", unit_config(network)) as emulator:
+    with open_device("unit", unit_config(network)) as emulator:
         set_rules(network, emulator)
         by_rtl = run(network, emulator, images)
     by_golden = run(network, device, images)
@@ -120,7 +120,7 @@ def test_rules_of_any_criterion_run_on_the_emulated_rtl(network, images):
     golden = GoldenDevice(config)
     set_rules(network, golden)
     by_golden = run(network, golden, images)
-    with open_device("emulator", config) as emulator:
+    with open_device("unit", config) as emulator:
         set_rules(network, emulator)
         by_rtl = run(network, emulator, images)
     for field in ("label", "exit_index", "score", "macs"):

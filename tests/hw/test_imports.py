@@ -44,6 +44,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "rtl_sim.coverage",
             "rtl_sim.decision_bench",
             "rtl_sim.delivery",
+            "rtl_sim.emulator.accelerator",
             "rtl_sim.emulator.decision",
             "rtl_sim.formal",
             "rtl_sim.mutation",

@@ -1,0 +1,189 @@
+"""Run a whole network on the engine in RTL, in several processes, and compare it with golden."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+
+import numpy as np
+import numpy.typing as npt
+
+from ..golden.engine import read_tensor, run_program
+from ..golden.network import IntegerNetwork
+from ..golden.spec.engine import ENGINES, EngineConfig
+from ..golden.spec.program import Program
+from ..rtl_sim.emulator.accelerator import EngineEmulator, EngineResults
+from .compile import CompileError, compile_network, fitting_engine, predict_cycles
+from .results import Results
+
+CHUNK = 64
+"""Images that a process runs at a time: the progress bar moves that often."""
+
+Progress = Callable[[int], None]
+
+_emulators: dict[EngineConfig, EngineEmulator] = {}
+"""The emulator of this process: loading a library once is enough."""
+
+
+@dataclass(frozen=True)
+class LayerDifference:
+    """The first byte of an operation's output that is not golden's."""
+
+    layers: tuple[str, ...]
+    image: int
+
+
+def engine_for(network: IntegerNetwork, name: str, *, branches: bool = True) -> EngineConfig:
+    """Return the named engine, with memories and decision unit that suffice for a network."""
+    decision = replace(
+        ENGINES[name].decision,
+        n_classes=max(ENGINES[name].decision.n_classes, network.n_classes),
+        n_exits=max(ENGINES[name].decision.n_exits, network.n_exits),
+        fraction_bits=network.fraction_bits,
+    )
+    config = replace(ENGINES[name], decision=decision)
+    try:
+        compile_network(network, config, branches=branches)
+    except CompileError:
+        return fitting_engine(network, config, branches=branches)
+    return config
+
+
+def run_on_engine(
+    program: Program,
+    images: npt.NDArray[np.uint8],
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> EngineResults:
+    """Run images uint8 [n, H, W, C] on the emulated engine and return what it gave for each.
+
+    Parameters
+    ----------
+    program : Program
+    images : uint8 [n, H, W, C]
+    workers : int, optional
+        Processes; as many as there are cores unless given, and one for few images.
+    progress : callable, optional
+        Called with the number of images done.
+
+    Raises
+    ------
+    offramp.rtl_sim.verilator.ToolError
+        The emulator cannot be compiled.
+    """
+    # compiled here, so that processes do not compile it side by side
+    _emulator(program)
+    starts = range(0, len(images), CHUNK)
+    n_workers = min(workers or os.cpu_count() or 1, len(starts))
+    parts: list[EngineResults] = []
+    jobs = ((program, images[start : start + CHUNK]) for start in starts)
+    with _mapper(n_workers) as mapper:
+        for part in mapper(_run_chunk, jobs):
+            parts.append(part)
+            if progress:
+                progress(sum(len(done.label) for done in parts))
+    fields = EngineResults.__dataclass_fields__
+    return EngineResults(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields}
+    )
+
+
+def run_network(
+    network: IntegerNetwork,
+    name: str,
+    images: npt.NDArray[np.uint8],
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Compile a network for the named engine, run images and return their results, with cycles."""
+    program = compile_network(network, engine_for(network, name)).program
+    given = run_on_engine(program, images, workers=workers, progress=progress)
+    exits = given.exit_index.astype(np.int64)
+    return Results(
+        given.label.astype(np.int64),
+        exits,
+        given.score.astype(np.int64),
+        np.asarray(network.macs_at_exit, np.int64)[exits],
+        network.n_exits,
+        cycles=given.cycles,
+    )
+
+
+def cycles_without_exits(network: IntegerNetwork, name: str) -> int:
+    """Return the cycles of an image on the same engine when the network has no early exits."""
+    config = engine_for(network, name)
+    program = compile_network(network, config, branches=False).program
+    return predict_cycles(program).whole
+
+
+def check_layers(
+    network: IntegerNetwork,
+    name: str,
+    images: npt.NDArray[np.uint8],
+    *,
+    progress: Progress | None = None,
+) -> tuple[int, LayerDifference | None]:
+    """Compare the memory behind each operation, every layer written, with the interpreter's.
+
+    All images go through all operations, whatever the exits say.
+
+    Returns
+    -------
+    compared : int
+        Operations that were compared, of all images.
+    difference : LayerDifference or None
+        The first one.
+    """
+    # a score as high as this is rare, and stops both alike
+    never = (ENGINES[name].decision.threshold_high,) * (network.n_exits - 1)
+    whole = network.with_thresholds(never)
+    config = fitting_engine(whole, engine_for(whole, name), fuse=False)
+    compilation = compile_network(whole, config, fuse=False)
+    emulator = _emulator(compilation.program)
+    compared = 0
+    for number, image in enumerate(images):
+        expected: list[npt.NDArray[np.uint8]] = []
+        run_program(
+            compilation.program,
+            image[None],
+            watch=lambda _number, _left, memories: expected.append(memories[0].copy()),  # noqa: B023
+        )
+        memories = emulator.memory_after_operations(image)
+        for note, memory, golden in zip(compilation.notes, memories, expected, strict=False):
+            # the layer's values only: what lies between may be left from the image before
+            layer = read_tensor(memory[None], note.writes)
+            if not np.array_equal(layer, read_tensor(golden[None], note.writes)):
+                return compared, LayerDifference(note.layers, number)
+            compared += 1
+        if progress:
+            progress(number + 1)
+    return compared, None
+
+
+def _emulator(program: Program) -> EngineEmulator:
+    emulator = _emulators.get(program.config)
+    if emulator is None:
+        emulator = _emulators[program.config] = EngineEmulator(program.config)
+    if emulator.program is not program:
+        emulator.load(program)
+    return emulator
+
+
+@contextmanager
+def _mapper(n_workers: int) -> Iterator[Callable[..., Iterator[EngineResults]]]:
+    """Give a `map` over processes, or the plain one if one is enough."""
+    if n_workers <= 1:
+        yield map
+        return
+    # forked processes would share the threads of torch
+    with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
+        yield pool.map
+
+
+def _run_chunk(job: tuple[Program, npt.NDArray[np.uint8]]) -> EngineResults:
+    program, images = job
+    return _emulator(program).run(images)

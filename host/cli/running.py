@@ -1,0 +1,185 @@
+"""Sub-command that runs images: `offramp run`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from ...golden.data import Dataset
+from ...golden.network import IntegerNetwork
+from ...golden.network_file import load_network
+from ...golden.spec.checks import require_choice
+from ...golden.spec.engine import ENGINES
+from ..devices import DEVICES, open_device
+from ..pipeline import run as run_pipeline
+from ..pipeline import set_rules, unit_config
+from ..results import Results
+from ..workflow import splits_of_network
+from .output import data_dir_option, json_option, output_file, progress_bar, report, report_rows
+
+EMULATOR = "emulator"
+"""The device that is the whole engine, in RTL."""
+
+
+@click.command()
+@click.argument("network", required=False)
+@click.option("--net", help="The network, if not given as an argument.")
+@click.option("--data", help="Data set, that of the network unless given.")
+@data_dir_option
+@click.option(
+    "--device",
+    default="unit",
+    show_default=True,
+    help="golden model; decision unit in RTL; or emulator, the whole accelerator in RTL.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(list(ENGINES)),
+    default="16",
+    show_default=True,
+    help="Of the emulator, by its multiply-accumulates in a cycle.",
+)
+@click.option(
+    "--split",
+    default="test",
+    show_default=True,
+    type=click.Choice(["train", "calibration", "test"]),
+)
+@click.option("--images", type=click.IntRange(1), help="How many images of the split; all.")
+@click.option("--check-layers", type=click.IntRange(1), metavar="N",
+              help="Compare every layer of N images with the golden model first.")  # fmt: skip
+@click.option(
+    "--threshold",
+    type=float,
+    help="Confidence in (1/N, 1) for all early exits, instead of the calibrated ones.",
+)
+@click.option("-o", "--output", help="CSV file for label, exit, score and MACs of each image.")
+@json_option
+def run(
+    network: str | None,
+    net: str | None,
+    data: str | None,
+    data_dir: Path | None,
+    device: str,
+    engine: str,
+    split: str,
+    images: int | None,
+    check_layers: int | None,
+    threshold: float | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    r"""Classify a split with early exit, deciding on a device.
+
+    With the emulator the whole network runs on the engine's RTL, cycle by cycle; its results are
+    compared with the golden model's, and a single one that differs is an error.
+
+    \b
+    Example: offramp run out/digits.safetensors -o out/results.csv
+             offramp run --device emulator --engine 16 --net zoo:digits
+    """
+    path = None if output is None else output_file(output)
+    require_choice("Device", device, (*DEVICES, EMULATOR))
+    if (network is None) == (net is None):
+        raise click.UsageError("Network must be given once, as an argument or with --net")
+    loaded = load_network(network or net or "")
+    if threshold is not None:
+        register = unit_config(loaded).threshold_of_confidence(threshold)
+        loaded = loaded.with_thresholds([register] * (loaded.n_exits - 1))
+    dataset = getattr(splits_of_network(loaded, data_dir), split)
+    if data is not None and data != dataset.name:
+        raise ValueError(f"Data set must be that of the network, {dataset.name}, not {data!r}")
+    if images is not None:
+        dataset = dataset.subset(np.arange(min(images, len(dataset))))
+    golden = _run_layers_on_host(loaded, "golden" if device == EMULATOR else device, dataset,
+                                 quiet=as_json)  # fmt: skip
+    values: dict[str, Any] = {
+        "device": device,
+        "data_set": dataset.name,
+        "split": split,
+        "images": len(dataset),
+        "rules": [rule.describe() for rule in loaded.rules or ()],
+    }
+    results = golden
+    rows: Sequence[Sequence[Any]] = ()
+    if device == EMULATOR:
+        results, more, rows = _run_on_engine(loaded, engine, dataset, golden, check_layers,
+                                             quiet=as_json)  # fmt: skip
+        values |= more
+    elif check_layers:
+        raise click.UsageError("Check of layers must be on the emulator")
+    if path is not None:
+        results.save(path, dataset.labels)
+    values |= {
+        "accuracy": results.accuracy(dataset.labels),
+        "share_of_images_per_exit": results.exit_shares(),
+        "mean_macs": results.mean_macs(),
+        "macs_without_exits": loaded.macs_total,
+        "macs_saved": 1 - results.mean_macs() / loaded.macs_total,
+    }
+    if rows and not as_json:
+        report_rows(f"Exits of {loaded.name}", ("exit", "images", "accuracy", "cycles"), rows)
+    report(values, as_json=as_json, title=f"{loaded.name} on {device}", result=path)
+    if values.get("results_that_differ_from_golden"):
+        raise click.ClickException("Results of the engine must be those of the golden model")
+
+
+def _run_layers_on_host(
+    network: IntegerNetwork, device: str, dataset: Dataset, *, quiet: bool
+) -> Results:
+    with open_device(device, unit_config(network)) as unit:
+        set_rules(network, unit)
+        with progress_bar(f"Running on {device}", len(dataset), quiet=quiet) as bar:
+            return run_pipeline(network, unit, dataset.images, progress=bar.show)
+
+
+def _run_on_engine(
+    network: IntegerNetwork,
+    engine: str,
+    dataset: Dataset,
+    golden: Results,
+    n_checked: int | None,
+    *,
+    quiet: bool,
+) -> tuple[Results, dict[str, Any], list[tuple[Any, ...]]]:
+    """Return results, figures, and a row for each exit."""
+    from .. import accelerator
+
+    values: dict[str, Any] = {"engine": f"{engine} MACs a cycle"}
+    if n_checked:
+        checked = dataset.images[:n_checked]
+        with progress_bar("Checking layers", len(checked), quiet=quiet) as bar:
+            compared, difference = accelerator.check_layers(
+                network, engine, checked, progress=bar.show
+            )
+        if difference is not None:
+            raise click.ClickException(
+                f"Layers of the engine must be those of the golden model, and "
+                f"{' + '.join(difference.layers)} of image {difference.image} is not"
+            )
+        values["layers_equal_to_golden"] = compared
+    with progress_bar("Running on the engine", len(dataset), quiet=quiet) as bar:
+        results = accelerator.run_network(network, engine, dataset.images, progress=bar.show)
+    whole = accelerator.cycles_without_exits(network, engine)
+    assert results.cycles is not None
+    rows = []
+    for index in range(network.n_exits):
+        here = results.exit_index == index
+        right = (results.label == dataset.labels)[here]
+        rows.append(
+            (
+                index + 1,
+                int(here.sum()),
+                f"{100 * right.mean():.2f} %" if len(right) else "-",
+                f"{int(results.cycles[here][0]):,}" if len(right) else "-",
+            )
+        )
+    values |= {
+        "results_that_differ_from_golden": results.differences(golden),
+        "mean_cycles": float(results.cycles.mean()),
+        "cycles_without_exits": whole,
+        "times_fewer_cycles": whole / float(results.cycles.mean()),
+    }
+    return results, values, rows
