@@ -36,6 +36,7 @@ _ALL: tuple[Policy, ...] = (
     PerExitTemperature(),
     LearnedScheduler(),
     LearnedScheduler(search=True),
+    LearnedScheduler(features=tuple(str(criterion) for criterion in FEATURES)),
     LearnedExitGate(),
 )
 

@@ -12,7 +12,7 @@ from ..budget import budget_thresholds
 from ..calibrate import CalibrationConfig, most_accurate_thresholds
 from ..spec.criteria import Criterion
 from .base import Budget, ExitLogits, Rules, Target, choose_over_budgets
-from .gate import IntegerGate, integer_gates, one_thread, standard_scores
+from .gate import GATE_FEATURES, IntegerGate, integer_gates, one_thread, standard_scores
 
 STEPS = 200
 LEARNING_RATE = 0.05
@@ -47,7 +47,8 @@ class LearnedScheduler:
     threshold. What decides is a linear function of the unit's scores, hence its gate.
 
     The paper's scores also see the softmax of each class and the scores of the exits before; there
-    are no registers for these, and they are left out. A sigmoid stands for its clamp to 0..1,
+    are no registers for these, and they are left out; so is the entropy unless asked for, see
+    `GATE_FEATURES`. A sigmoid stands for its clamp to 0..1,
     which decides alike.
 
     Source: Ilhan et al., Adaptive Deep Neural Network Inference Optimization with EENet, WACV 2024,
@@ -59,21 +60,25 @@ class LearnedScheduler:
         Take the most accurate thresholds on the calibration images within the budget
         (`most_accurate_thresholds`) instead of those of the learned shares: the same search that
         fixed criteria get.
+    features : tuple of str
+        Scores that the gate weighs.
     """
 
     search: bool = False
+    features: tuple[str, ...] = GATE_FEATURES
 
     @property
     def name(self) -> str:
         """As the command line has it."""
-        return "eenet-search" if self.search else "eenet"
+        name = "eenet-search" if self.search else "eenet"
+        return name if self.features == GATE_FEATURES else f"{name}-entropy"
 
     def fit(self, data: ExitLogits, target: Target, *, seed: int = 0) -> Rules:
         """Return a rule for each early exit; see `Policy.fit`. The seed is of the weights."""
         low, high = data.bounds(Criterion.GATE)
 
         def fit(budget: Budget) -> Rules:
-            gates, shares = _scheduler(data, budget.macs, seed)
+            gates, shares = _scheduler(data, self.features, budget.macs, seed)
             scores = data.scores([gate.rule(0) for gate in gates])
             if self.search:
                 thresholds = most_accurate_thresholds(
@@ -95,10 +100,10 @@ class LearnedScheduler:
 
 @lru_cache(maxsize=64)  # one training serves both ways to find the thresholds
 def _scheduler(
-    data: ExitLogits, budget: float, seed: int
+    data: ExitLogits, features: tuple[str, ...], budget: float, seed: int
 ) -> tuple[list[IntegerGate], tuple[float, ...]]:
     """Return the gates of the early exits, and the shares of the images for all exits."""
-    scores = standard_scores(data)
+    scores = standard_scores(data, features)
     with one_thread():
         weights, biases, shares = _learn(data, scores.values, budget, seed)
     gates = integer_gates(data, scores, weights.double().numpy(), biases.double().numpy())

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..criteria import softmax_float
 from .base import Budget, ExitLogits, Rules, Target, choose, choose_over_budgets
-from .gate import IntegerGate, integer_gates, one_thread, standard_scores
+from .gate import GATE_FEATURES, IntegerGate, integer_gates, one_thread, standard_scores
 
 STEPS = 100
 LEARNING_RATE = 0.05
@@ -69,7 +69,7 @@ def _trained_gates(data: ExitLogits, seed: int) -> list[list[IntegerGate]]:
 
 
 def _learn(data: ExitLogits, seed: int) -> list[list[IntegerGate]]:
-    scores = standard_scores(data)
+    scores = standard_scores(data, GATE_FEATURES)
     x = scores.values[:, : data.n_early]
     generator = torch.Generator().manual_seed(seed)
     weights = (0.1 * torch.randn(x.shape[1:], generator=generator)).requires_grad_()

@@ -17,15 +17,28 @@ from .base import ExitLogits
 Reals = NDArray[np.float64]
 
 
+GATE_FEATURES = (str(Criterion.CONFIDENCE), str(Criterion.MARGIN))
+"""Scores that gates learn from unless told otherwise.
+
+The entropy of the unit saturates for the least sure images, the very ones of which a gate has to
+say which are worth going on with, and a linear gate cannot bend around that; it also costs more
+than all the rest.
+"""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StandardScores:
     """The scores of all exits with mean 0 and deviation 1 over the calibration images.
 
     Attributes
     ----------
-    values : float32 [n, n_exits, len(FEATURES)]
-    mean, deviation : float64 [n_exits, len(FEATURES)]
+    names : tuple of str
+        Of the scores, some of `FEATURES`.
+    values : float32 [n, n_exits, len(names)]
+    mean, deviation : float64 [n_exits, len(names)]
     """
+
+    names: tuple[str, ...]
 
     values: Tensor
     mean: Reals
@@ -43,12 +56,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(n_threads)
 
 
-def standard_scores(data: ExitLogits) -> StandardScores:
+def standard_scores(data: ExitLogits, names: tuple[str, ...]) -> StandardScores:
     """Return the scores that gates learn from."""
-    mean = data.features.mean(axis=0)
-    deviation = np.maximum(data.features.std(axis=0), 1.0)
-    values = torch.from_numpy(((data.features - mean) / deviation).astype(np.float32))
-    return StandardScores(values=values, mean=mean, deviation=deviation)
+    scores = data.features[:, :, [FEATURES.index(Criterion(name)) for name in names]]
+    mean = scores.mean(axis=0)
+    deviation = np.maximum(scores.std(axis=0), 1.0)
+    values = torch.from_numpy(((scores - mean) / deviation).astype(np.float32))
+    return StandardScores(names=names, values=values, mean=mean, deviation=deviation)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,7 +91,7 @@ def integer_gates(
     ----------
     data : ExitLogits
     scores : StandardScores
-    weights : float64 [n_early, len(FEATURES)]
+    weights : float64 [n_early, len(scores.names)]
     biases : float64 [n_early]
     """
     low, high = gate_bias_bounds(data.config)
@@ -89,7 +103,7 @@ def integer_gates(
         integers = np.rint(slopes * scale).astype(int).tolist()
         gates.append(
             IntegerGate(
-                weights=dict(zip(map(str, FEATURES), integers, strict=True)),
+                weights=dict(zip(scores.names, integers, strict=True)),
                 offset=int(np.clip(round(bias * scale), low, high)),
                 scale=scale,
             )
