@@ -21,8 +21,17 @@ lint: $(VENV)/installed build/mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p offramp.golden -p offramp.host -p offramp.fpga -p offramp.rtl_sim
 
+# about an hour on two cores. DATA=folder: the published data sets, for all networks of the zoo
 bench: $(VENV)/installed
 	$(BIN)/offramp bench emulator
+	$(BIN)/offramp bench golden $(or $(DATA:%=--data-dir %),zoo:digits)
+	$(BIN)/offramp bench policies $(or $(DATA:%=--data-dir %),zoo:digits)
+	$(BIN)/offramp bench programs
+	$(BIN)/offramp bench mutation
+	$(BIN)/offramp bench coverage
+	$(BIN)/offramp bench formal
+	$(BIN)/offramp bench vectors
+	$(BIN)/offramp bench decision $(DATA:%=--data-dir %)
 
 # mypy finds the packages under their import names
 build/mypy: Makefile

