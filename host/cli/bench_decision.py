@@ -44,12 +44,12 @@ FRACTION_BITS = (3, 4)
 FIRST_NETWORK = f"{PREFIX}digits"
 """Its real logits serve for errors and agreement; its data is always there."""
 
-VARIANT_DEVICES = ("up5k", "ecp5-25k")
-"""Devices of the variants by registers: one for area, one for clock."""
+TWO_DEVICES = ("up5k", "ecp5-25k")
+"""Devices of criteria and variants: one small, one fast."""
 
-MOST_SEEDS = {"criteria": 3, "baselines": 3, "registers": 3, "tables": 1}
-"""Placements of what is no core of the confidence; of the tables of the exponential only the area
-and the error are asked for."""
+MOST_SEEDS = {"criteria": 2, "baselines": 2, "registers": 2, "tables": 1}
+"""Placements of what is no core of the confidence; of the tables of the exponential only area and
+error are asked for."""
 
 PAGE = "benchmarks.md"
 VARIANTS_PICTURE = "decision-variants.png"
@@ -57,7 +57,9 @@ QUALITY_PICTURE = "decision-quality.png"
 
 
 @click.command("decision")
-@click.option("--seeds", default=5, show_default=True, help="Placements of each core; of others three at most.")
+@click.option(
+    "--seeds", default=5, show_default=True, help="Placements of a core; others have two at most."
+)
 @click.option(
     "--network",
     "names",
@@ -173,7 +175,11 @@ def _measure(
         "tables": MANTISSAS,
     }
     devices = dict.fromkeys(groups, tuple(DEVICES))
-    devices |= {"registers": VARIANT_DEVICES, "tables": (bench.AREA_DEVICE,)}
+    devices |= {
+        "criteria": TWO_DEVICES,
+        "registers": TWO_DEVICES,
+        "tables": (bench.AREA_DEVICE,),
+    }
     rows: dict[str, list[MatrixRow]] = {}
     total = sum(len(cases) * len(devices[name]) for name, cases in groups.items())
     with progress_bar("Building", total, quiet=quiet) as bar:
