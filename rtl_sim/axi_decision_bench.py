@@ -19,6 +19,7 @@ def run_axi_decision_bench(
     *,
     work: Path,
     waves: bool = False,
+    n_vectors: int = 150,
     progress: Callable[[str], None] | None = None,
 ) -> list[BenchResult]:
     """Compare the generated Verilog with the golden model, on one simulator after the other.
@@ -32,6 +33,8 @@ def run_axi_decision_bench(
         Folder for builds, logs and results.
     waves : bool
         Write waveforms.
+    n_vectors : int
+        Random vectors under each pair of stalls.
     progress : callable, optional
         Is told what is about to run.
 
@@ -52,7 +55,10 @@ def run_axi_decision_bench(
                 AXI_MODULE_NAME,
                 simulator=simulator,
                 work=work,
-                environment={"OFFRAMP_BENCH_CONFIG": json.dumps(asdict(config))},
+                environment={
+                    "OFFRAMP_BENCH_CONFIG": json.dumps(asdict(config)),
+                    "OFFRAMP_BENCH_VECTORS": str(n_vectors),
+                },
                 waves=waves,
             )
         )

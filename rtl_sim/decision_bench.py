@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from ..golden.decision import Logits, check_logits
+from ..golden.spec.criteria import Criterion
 from ..golden.spec.decision import DecisionConfig
 from ..hw.decision.delivery import MODULE_NAME, decision_verilog
 from .runner import BenchResult, available_simulators, run_bench
 
 # by name: what only the simulator's process needs stays out of this one
 _BENCH = "offramp.rtl_sim.benches.decision"
+_CRITERIA_BENCH = "offramp.rtl_sim.benches.criteria"
 _RATE_BENCH = "offramp.rtl_sim.benches.decision_rate"
 
 
@@ -54,13 +56,18 @@ def run_decision_bench(
         np.save(file, check_logits(config, logits))
         environment["OFFRAMP_BENCH_LOGITS"] = str(file)
     verilog = decision_verilog(config)
+    bench = _BENCH if config.criteria == (Criterion.CONFIDENCE,) else _CRITERIA_BENCH
+    if logits is not None and bench != _BENCH:
+        raise ValueError(
+            f"Criteria with given logits must be confidence, not {', '.join(config.criteria)}"
+        )
     results = []
     for simulator in available_simulators() if simulators is None else simulators:
         if progress is not None:
             progress(f"{MODULE_NAME} on {simulator}")
         results.append(
             run_bench(
-                _BENCH,
+                bench,
                 verilog,
                 MODULE_NAME,
                 simulator=simulator,

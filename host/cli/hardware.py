@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...golden.files import replacing
+from ...golden.spec.checks import require_choice
 from ...golden.spec.criteria import Criterion
 from ...golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
+from ...golden.spec.decision_streams import check_bus_config
 from .output import json_option, messages, output_folder, progress_bar, report, report_rows
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -165,12 +167,14 @@ def sim() -> None:
     show_default=True,
     help="Folder for builds, logs and waveforms.",
 )
+@click.option("--bus", default="none", show_default=True, help="axi: the unit with buses.")
 @click.option("--waves", is_flag=True, help="Record waveforms.")
 @click.option("--network", help="Network file: its logits of the test split are compared as well.")
 @json_option
 def sim_decision(
     output: str,
     simulators: tuple[str, ...],
+    bus: str,
     waves: bool,
     network: str | None,
     as_json: bool,
@@ -181,15 +185,24 @@ def sim_decision(
     \b
     Example: offramp sim decision --simulator verilator --classes 10
     """
+    from ...rtl_sim.axi_decision_bench import run_axi_decision_bench
     from ...rtl_sim.decision_bench import run_decision_bench
+    from ...rtl_sim.delivery import BUSES
 
     config = DecisionConfig(**parameters)
+    require_choice("Bus", bus, BUSES)
+    if bus == "axi" and network is not None:
+        raise ValueError("Bus with a network must be none, not 'axi'")
     logits = None if network is None else _test_logits(network)
+    chosen = list(simulators) or None
+    if bus == "axi":
+        check_bus_config(config)
     folder = output_folder(output)
     with messages.status("Simulating"):
-        results = run_decision_bench(
-            config, list(simulators) or None, logits, work=folder, waves=waves
-        )
+        if bus == "axi":
+            results = run_axi_decision_bench(config, chosen, work=folder, waves=waves)
+        else:
+            results = run_decision_bench(config, chosen, logits, work=folder, waves=waves)
     if as_json:
         report({"results": [asdict(result) for result in results]}, as_json=True, result=folder)
         return

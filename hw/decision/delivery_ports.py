@@ -6,11 +6,14 @@ from amaranth.lib import wiring
 from ...golden.spec.bounds import any_threshold_bounds, gate_bias_bounds
 from ...golden.spec.criteria import Criterion
 from ...golden.spec.decision import DecisionConfig
+from ...golden.spec.decision_registers import rule_fields
 from ...golden.spec.decision_streams import samples_with_last
+from ...golden.spec.rules import ExitRule
 from ..verilog import FlatPorts
 from .axi import AxiDecisionUnit
 from .composite import create_unit
 from .delivery import PortDescription
+from .settings import REGISTER_OF_SETTING
 from .timing import latency_of, latency_text
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "decision_latency",
     "decision_latency_text",
     "decision_ports",
+    "port_values",
 ]
 
 _MEANINGS = {
@@ -83,6 +87,17 @@ def _setting_text(config: DecisionConfig, port: str) -> str:
         else "constant while a vector of the exit is inside"
     )
     return f"{_SETTINGS[setting].format(**values)}; {when}"
+
+
+def port_values(config: DecisionConfig, exit_index: int, rule: ExitRule) -> dict[str, int]:
+    """Return what the ports of the settings must be for an exit to decide by a rule."""
+    settings = {place: setting for setting, place in REGISTER_OF_SETTING.items()}
+    values = {}
+    for register, field, value in rule_fields(config, rule):
+        # a weight's port has the exit before the score
+        stem, _, score = settings[register, field].partition("_")
+        values[f"{stem}_{exit_index}_{score}" if score else f"{stem}_{exit_index}"] = value
+    return values
 
 
 def decision_latency(config: DecisionConfig) -> int:

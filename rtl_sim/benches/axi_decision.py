@@ -1,12 +1,15 @@
 """Bench of the decision unit with buses, against the golden model, with third-party bus models.
 
-Reads the configuration from the environment like the bench of the unit without buses.
+Reads the configuration from the environment like the bench of the unit without buses, and
+
+- ``OFFRAMP_BENCH_VECTORS``: vectors under each pair of stalls, 150 unless given.
 """
 
 # mypy: disable-error-code="untyped-decorator"
 # cocotb types its decorators in part only
 
 import logging
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,7 +47,7 @@ REGISTERS = decision_registers(CONFIG)
 THRESHOLD = REGISTERS["threshold"].field("score")
 SETTINGS = [register for register in REGISTERS.registers if register.writable and register.arrays]
 """The registers of the exits."""
-N_VECTORS = 150
+N_VECTORS = int(os.environ.get("OFFRAMP_BENCH_VECTORS", "150"))
 SHORT = 4 if Criterion.ENTROPY in CONFIG.criteria else 3
 """Logits of the shortest vectors that flow without a bubble."""
 N_SAMPLES = 8

@@ -109,6 +109,89 @@ def test_number_of_classes_out_of_range_is_refused(capsys, tmp_path, command, cl
     assert not output.exists()
 
 
+NAMES = "input, operand, threshold, mantissa, addend, decision"
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ("--logit-width 3", "Logit width must be in 4..16, not 3"),
+        ("--logit-width 17", "Logit width must be in 4..16, not 17"),
+        ("--fraction-bits 7", "Fraction bits must be in 2..6, not 7"),
+        ("--mantissa-bits 3", "Mantissa bits must be in 4..10, not 3"),
+        ("--exits 0", "Number of exits must be in 1..16, not 0"),
+        ("--tag-width 33", "Tag width must be in 0..32, not 33"),
+        ("--lanes 3", "Lanes must be one of 1, 2, 4, 8, not 3"),
+        (
+            "--lanes 4 --criteria margin",
+            "Criteria with 4 lanes must be confidence alone, not margin",
+        ),
+        (
+            "--criteria magic",
+            "Criterion must be one of confidence, margin, entropy, gate, patience, not 'magic'",
+        ),
+        (
+            "--criteria margin,margin",
+            "Criteria must be one or more different ones, not ('margin', 'margin')",
+        ),
+        ("--criteria none", "Criteria must be one or more different ones, not ()"),
+        (
+            "--criteria gate",
+            "Criteria with gate must have one of confidence, margin, entropy, not gate",
+        ),
+        (
+            "--criteria patience --exits 1",
+            "Number of exits with patience must be in 2..16, not 1",
+        ),
+        (
+            "--criteria patience --tag-width 13",
+            "Tag width with patience must be in 1..12, not 13",
+        ),
+        (
+            "--criteria entropy --no-score",
+            "Criteria without score must be confidence or confidence, margin, not entropy",
+        ),
+        (
+            "--registers addend,operand",
+            f"Registers must be a tuple of {NAMES} in this order, not ('addend', 'operand')",
+        ),
+        ("--registers flux", f"Registers must be a tuple of {NAMES} in this order, not ('flux',)"),
+    ],
+)
+@pytest.mark.parametrize("command", ["verilog", "sim", "synth"])
+def test_illegal_parameter_of_the_unit_is_refused(capsys, tmp_path, command, options, text):
+    output = tmp_path / "out"
+    device = ["--device", "up5k"] if command == "synth" else []
+    arguments = [command, "decision", *device, *options.split(), "-o", output]
+    assert fails(capsys, *arguments) == f"Error: {text}"
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("command", ["verilog", "sim"])
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ("--tag-width 0", "Tag width of a unit with buses must be in 1..28, not 0"),
+        ("--no-score", "With score of a unit with buses must be True, not False"),
+        (
+            "--registers none",
+            "Registers of a unit with buses must have operand and not input, not ()",
+        ),
+    ],
+)
+def test_parameter_that_the_buses_cannot_have_is_refused(capsys, tmp_path, command, options, text):
+    output = tmp_path / "out"
+    arguments = [command, "decision", "--bus", "axi", *options.split(), "-o", output]
+    assert fails(capsys, *arguments) == f"Error: {text}"
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_unknown_bus_is_refused(capsys, tmp_path):
+    for command in ("verilog", "sim"):
+        message = fails(capsys, command, "decision", "--bus", "apb", "-o", tmp_path)
+        assert message == "Error: Bus must be one of none, axi, not 'apb'"
+
+
 def test_unknown_device_to_run_on_is_refused(capsys, network_file):
     message = fails(capsys, "run", network_file, "--device", "abacus")
     assert message == "Error: Device must be one of golden, unit, emulator, not 'abacus'"

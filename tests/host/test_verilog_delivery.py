@@ -39,6 +39,30 @@ def test_folder_holds_what_the_manifest_says(
     assert manifest["resources"] == []
 
 
+def test_every_option_reaches_the_unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = "--criteria margin,confidence --registers operand,decision --no-score --tag-width 0"
+    arguments = ["verilog", "decision", *options.split(), "--mantissa-bits", "5"]
+    assert run([*arguments, "-o", str(tmp_path), "--json"]) == 0
+    capsys.readouterr()
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    assert manifest["criteria"] == ["confidence", "margin"]
+    assert manifest["parameters"] == {
+        "classes": 10,
+        "logit_width": 8,
+        "fraction_bits": 3,
+        "mantissa_bits": 5,
+        "exits": 2,
+        "tag_width": 0,
+        "lanes": 1,
+        "with_score": False,
+        "registers": ["operand", "decision"],
+    }
+    assert manifest["thresholds"]["margin"] == {"low": 0, "high": 255}
+    ports = {port["name"] for port in manifest["modules"]["offramp_decision"]["ports"]}
+    assert {"selection_0", "selection_1", "threshold_0"} <= ports
+    assert not {"i_tag", "o_tag", "o_score"} & ports
+
+
 def test_resources_come_with_a_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shape = ["--classes", "2", "--logit-width", "4", "--fraction-bits", "2", "--exits", "1"]
     arguments = ["verilog", "decision", *shape, "--synth", "up5k", "-o", str(tmp_path), "--json"]

@@ -41,6 +41,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "fpga.subjects",
             "fpga.synth",
             "hw.decision",
+            "rtl_sim.axi_decision_bench",
             "rtl_sim.coverage",
             "rtl_sim.decision_bench",
             "rtl_sim.delivery",
