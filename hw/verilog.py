@@ -184,6 +184,7 @@ def _plain_identifiers(text: str) -> str:
 
     A name is taken only once in a module, so no two of its signals ever become one.
     """
+    text = _named_ports(text)
     modules = {name: re.sub(r"\W", "_", name) for name in re.findall(r"module \\(\S+) ", text)}
     return re.sub(
         r"^module .*?^endmodule",
@@ -191,6 +192,34 @@ def _plain_identifiers(text: str) -> str:
         text,
         flags=re.DOTALL | re.MULTILINE,
     )
+
+
+def _named_ports(text: str) -> str:
+    r"""Name ports that Amaranth made of several signals, ``\port$3$0 ``, after what they hold.
+
+    Such a port is called after the signals inside that are its lowest and its highest bits.
+    """
+    taken = set(re.findall(r"[A-Za-z_]\w*", text))
+    names: dict[str, str] = {}
+    for port in dict.fromkeys(re.findall(r"\\(port\$\d+\$\d+) ", text)):
+        whole = rf"\\{re.escape(port)} "
+        parts = re.findall(rf"assign \\?(\S+) = {whole}\[(?:\d+:)?(\d+)\];", text)
+        parts += [(name, "0") for name in re.findall(rf"assign \\?(\S+) = {whole};", text)]
+        inside = re.findall(rf"assign \\?(\S+) = \{{[^;]*{whole}[^;]*\}};", text)
+        if parts:
+            low = min(parts, key=lambda part: int(part[1]))[0]
+            high = max(parts, key=lambda part: int(part[1]))[0]
+            base = low if low == high else f"{low}_to_{high}"
+        else:
+            base = f"part_of_{inside[-1]}" if inside else "input"
+        base = name = re.sub(r"\W+", "_", base).strip("_") + ("_in" if parts else "")
+        count = 1
+        while name in taken:
+            count += 1
+            name = f"{base}_{count}"
+        taken.add(name)
+        names[port] = name
+    return re.sub(r"\\(port\$\d+\$\d+) ", lambda match: names[match[1]], text)
 
 
 def _plain_module(text: str, modules: dict[str, str]) -> str:
@@ -203,6 +232,8 @@ def _plain_module(text: str, modules: dict[str, str]) -> str:
         escaped = match[1]
         if escaped not in plain:
             base = f"{loads[escaped]}_next" if escaped in loads else escaped
+            # Yosys names what it makes after its own source
+            base = re.sub(r"^\$auto\$\S+:(\w+)\$(\d+)$", lambda m: f"{m[1]}_{m[2]}".lower(), base)
             name = re.sub(r"\W+", "_", base).strip("_")
             name = name if name[0].isalpha() else f"n{name}"
             while name in taken:

@@ -26,9 +26,7 @@ SIMULATORS = ("verilator", "icarus")
 """Simulators that benches run on."""
 
 BUILD_ARGUMENTS: dict[str, list[str]] = {
-    # cocotb makes every signal public, so that Verilator cannot split a vector whose bits depend
-    # on each other: that costs speed, and is no loop
-    "verilator": ["-Wno-UNOPTFLAT"],
+    "verilator": [],
     "icarus": [],
 }
 """What each simulator is called with beyond what cocotb sets; other warnings stop Verilator."""

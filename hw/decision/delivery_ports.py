@@ -56,10 +56,17 @@ def decision_ports(config: DecisionConfig) -> tuple[PortDescription, ...]:
     meanings = {
         **_MEANINGS,
         "i_logit": f"the logit, class 0 first; one LSB is 1/{1 << config.fraction_bits} octave",
+        "i_logits": f"the next {config.lanes} logits, each signed, the lowest class in the lowest "
+        f"bits; one LSB is 1/{1 << config.fraction_bits} octave",
+        "i_keep": "with the last beat: which lanes hold logits, from lane 0 on without a gap",
         "o_score": f"score of {' or '.join(config.criteria)}",
     }
     if config.criteria == (Criterion.CONFIDENCE,):
         meanings["o_score"] = _MEANINGS["o_score"]
+    if config.lanes > 1:
+        meanings["i_valid"] = meanings["i_valid"].replace("a logit is", "logits are")
+        meanings["i_ready"] = meanings["i_ready"].replace("the logit is", "the logits are")
+        meanings["i_last"] = "they are the last of their vector, which has 2 to `classes` logits"
     ports = [PortDescription(name, "input", 1, meanings[name]) for name in ("clk", "rst")]
     flat = FlatPorts(create_unit(config))
     # Amaranth warns of components that are never elaborated

@@ -353,8 +353,10 @@ async def short_vectors_flow_without_a_bubble(dut: Any) -> None:
     await tb.write("control", enable=1)
     await tb.write("threshold", 0, score=THRESHOLD.bounds[0])
     await tb.wait_for_sweep()
+    # sure by every criterion
+    bounds = CONFIG.logit_format
     for _ in range(100):
-        tb.send(Vector(logits=(0,) * SHORT))
+        tb.send(Vector(logits=(bounds.high, *(bounds.low,) * (SHORT - 1))))
     await tb.settle()
     assert tb.watcher.idle == 0
     assert await tb.read("exited", 0) == 100

@@ -166,6 +166,8 @@ _HANDSHAKE = ("i_valid", "i_ready", "o_valid", "o_ready")
 def _width_of(config: DecisionConfig, name: str) -> int:
     return {
         "logit": config.logit_width,
+        "logits": config.lanes * config.logit_width,
+        "keep": config.lanes,
         "last": 1,
         "exit": 1,
         "label": config.label_width,
@@ -191,14 +193,19 @@ def _bench(
     what: str,
     fixed: bool,
 ) -> str:
-    inputs = ["logit", "last", "exit_index", *(["tag"] if config.tag_width else [])]
+    logits = ["logit"] if config.lanes == 1 else ["logits", "keep"]
+    inputs = [*logits, "last", "exit_index", *(["tag"] if config.tag_width else [])]
     bits = {
         **{field.name: field.width for field in vectors.fields},
         "logit": config.logit_width,
+        "logits": config.lanes * config.logit_width,
         "output": sum(_width_of(config, output.removeprefix("o_")) for output in outputs),
         "line": vectors.n_bits,
     }
-    constants = [f"  localparam integer N_EXITS = {config.n_exits};"]
+    constants = [
+        f"  localparam integer N_EXITS = {config.n_exits};",
+        f"  localparam integer N_LANES = {config.lanes};",
+    ]
     constants += [
         f"  localparam integer {field.name.upper()}_AT = {field.lsb};" for field in vectors.fields
     ]
@@ -225,8 +232,24 @@ def _bench(
                 for name in outputs
             ),
             "GARBAGE": "\n".join(f"      i_{name} <= ~i_{name};" for name in inputs),
-            "TAG_INPUT": (
-                "        i_tag <= line[TAG_AT +: TAG_BITS];\n" if config.tag_width else ""
+            "INPUTS": "\n".join(
+                f"        i_{name} <= line[{field}_AT +: {width}_BITS];"
+                for name, field, width in (
+                    ("logit", "VALUE", "LOGIT"),
+                    ("logits", "VALUE", "LOGITS"),
+                    ("keep", "KEEP", "KEEP"),
+                    ("tag", "TAG", "TAG"),
+                )
+                if name in inputs
+            ),
+            "LARGEST": "\n".join(
+                f"        i_{name} <= {{N_LANES{{{lane}}}}};"
+                for name, lane in (
+                    ("logit", "1'b0, {LOGIT_BITS - 1{1'b1}}"),
+                    ("logits", "1'b0, {LOGIT_BITS - 1{1'b1}}"),
+                    ("keep", "1'b1"),
+                )
+                if name in inputs
             ),
             "OUTPUTS": ", ".join(outputs),
             "COMPARISONS": "\n".join(map(_comparison, outputs)),

@@ -116,7 +116,7 @@ module @NAME@_tb;
       if (dirtying) begin
         // one vector, and the beginning of a second one
         i_valid <= 1'b1;
-        i_logit <= {1'b0, {LOGIT_BITS - 1{1'b1}}};
+@LARGEST@
         i_last <= dirt == 1;
         i_exit_index <= 0;
         dirt <= dirt + 1;
@@ -130,10 +130,10 @@ module @NAME@_tb;
         end
       end else if (running && at < N_LINES && line[KIND_AT +: 4] != ENDS && !pause) begin
         i_valid <= 1'b1;
-        i_logit <= line[VALUE_AT +: LOGIT_BITS];
+@INPUTS@
         i_last <= line[KIND_AT +: 4] == LAST;
         i_exit_index <= line[EXIT_INDEX_AT +: EXIT_INDEX_BITS];
-@TAG_INPUT@        at <= at + 1;
+        at <= at + 1;
         if (line[KIND_AT +: 4] == LAST) sent <= sent + 1;
       end
     end

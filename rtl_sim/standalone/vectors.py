@@ -7,7 +7,7 @@ from ...golden.spec.criteria import FEATURES
 from ...golden.spec.decision import DecisionConfig
 from ...golden.spec.decision_registers import rule_fields
 from ..scenes import Scene, Teller, edge_scenes, latency_scene, random_scenes
-from ..stimuli import Vector
+from ..stimuli import Vector, lane_beats
 
 BEAT, LAST, ENDS = range(3)
 """Kinds of lines: a logit, the last one of a vector, the end of the file."""
@@ -95,13 +95,15 @@ def _fields(config: DecisionConfig) -> tuple[tuple[LineField, ...], int]:
         "exit": 1,
         "label": config.label_width,
         "score": config.score_format.width,
-        "value": max(config.score_format.width, config.logit_width),
+        "value": max(config.score_format.width, config.lanes * config.logit_width),
         "exit_index": config.exit_index_width,
         "tag": config.tag_width,
         "kind": _NIBBLE,
     }
     if not config.tag_width:
         del widths["tag"]
+    if config.lanes > 1:
+        widths["keep"] = config.lanes
     fields = []
     lsb = 0
     for name, width in widths.items():
@@ -154,14 +156,14 @@ class _Writer:
         self._teller.set_rules(scene.rules)
         for vector in scene.vectors:
             tag, right = self._teller.tell(vector)
-            *before, last = vector.logits
-            for logit in before:
+            *before, last = self._beats(vector.logits)
+            for beat in before:
                 # what only the last beat carries is wrong in the others
                 wrong_exit = (right.exit_index + 1) % self._config.n_exits
-                self._line(kind=BEAT, value=logit, tag=~tag, exit_index=wrong_exit)
+                self._line(kind=BEAT, **beat, tag=~tag, exit_index=wrong_exit)
             self._line(
                 kind=LAST,
-                value=last,
+                **last,
                 tag=tag,
                 exit_index=right.exit_index,
                 exit=right.exit,
@@ -169,6 +171,23 @@ class _Writer:
                 score=right.score,
             )
             self.n_vectors += 1
+
+    def _beats(self, logits: tuple[int, ...]) -> list[dict[str, int]]:
+        """Return the fields that hold logits in each beat of a vector."""
+        config = self._config
+        if config.lanes == 1:
+            return [{"value": logit} for logit in logits]
+        mask = (1 << config.logit_width) - 1
+        return [
+            {
+                "value": sum(
+                    (logit & mask) << (lane * config.logit_width)
+                    for lane, logit in enumerate(beat.logits)
+                ),
+                "keep": beat.keep,
+            }
+            for beat in lane_beats(config, logits)
+        ]
 
     def end(self) -> None:
         self._line(kind=ENDS)

@@ -36,6 +36,7 @@ CONFIGS = {
         n_classes=1000, logit_width=10, fraction_bits=4, n_exits=16, tag_width=28
     ),
     "bare": DecisionConfig(n_exits=1, tag_width=0, with_score=False),
+    "four lanes": DecisionConfig(lanes=4),
     "two": DecisionConfig(criteria=("confidence", "margin")),
     "margin": DecisionConfig(criteria=("margin",)),
     "entropy": DecisionConfig(criteria=("entropy",), logit_width=12, fraction_bits=6),
@@ -46,7 +47,7 @@ CONFIGS = {
 }
 SHORT = dict.fromkeys(("bare", "two", "margin", "entropy", "patience", "all"), 800)
 """Lines of the files of vectors that are shorter than others."""
-WITHOUT_BUSES = ("bare", "margin", "patience")
+WITHOUT_BUSES = ("bare", "four lanes", "margin", "patience")
 MODULES = [MODULE_NAME, AXI_MODULE_NAME]
 BY_HAND = Path(__file__).parent / "data" / "by_hand_tb.v"
 
@@ -122,6 +123,7 @@ def run_verilator(folder: Path, *sources: str) -> tuple[int, str]:
         ("smallest", MODULE_NAME),
         ("large", AXI_MODULE_NAME),
         ("bare", MODULE_NAME),
+        ("four lanes", MODULE_NAME),
         ("margin", MODULE_NAME),
         ("patience", MODULE_NAME),
         *((config, module) for config in ("two", "entropy", "all") for module in MODULES),
@@ -290,6 +292,14 @@ def test_header_compiles_without_a_warning(delivery: Path) -> None:
     (delivery / "it.c").write_text(f'#include "{C_HEADER_NAME}"\nint main(void) {{ return 0; }}\n')
     flags = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]
     assert call(["gcc", *flags, "-c", "it.c"], delivery) == (0, "")
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_identifiers_are_plain(deliveries: dict[str, dict[str, str]], config: str) -> None:
+    for module in MODULES:
+        text = deliveries[config].get(f"{module}.v", "")
+        assert "\\" not in text
+        assert not re.search(r"\bport_\d|\bauto_|rtlil", text)
 
 
 @pytest.mark.parametrize("config", CONFIGS)

@@ -109,6 +109,7 @@ def test_ports_are_the_fields_of_the_streams(verilog: str, config: DecisionConfi
 
 def test_identifiers_are_plain_and_nothing_names_this_machine(verilog: str) -> None:
     assert "\\" not in verilog
+    assert not re.search(r"\bport_\d|\bauto_|rtlil", verilog)
     assert "(* src" not in verilog
     assert str(Path(__file__).parents[2]) not in verilog
     assert verilog.isascii()
