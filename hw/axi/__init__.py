@@ -8,6 +8,5 @@
 from .bank import RegisterBank
 from .lite import AxiLiteSlave
 from .signature import AxiLite, AxiStream, RegisterPort
-from .skid import SkidBuffer
 
-__all__ = ["AxiLite", "AxiLiteSlave", "AxiStream", "RegisterBank", "RegisterPort", "SkidBuffer"]
+__all__ = ["AxiLite", "AxiLiteSlave", "AxiStream", "RegisterBank", "RegisterPort"]

@@ -19,9 +19,8 @@ from ...golden.spec.decision_streams import (
     user_fields,
     user_width,
 )
-from ...golden.spec.histogram import HISTOGRAM_BINS
 from ...golden.spec.registers import WORD_BYTES
-from ..axi import AxiLite, AxiLiteSlave, AxiStream, RegisterBank, SkidBuffer
+from ..axi import AxiLite, AxiLiteSlave, AxiStream, RegisterBank
 from .composite import create_unit
 from .counters import DecisionCounters
 from .cycles import CycleCounter
@@ -39,6 +38,10 @@ N_INSIDE = 8
 those that come a logit a cycle, so that none waits for it."""
 
 
+N_JUDGED = 2
+"""Decisions that wait for the receiver: one that is offered, one that was under way."""
+
+
 def axi_members(config: DecisionConfig) -> dict[str, wiring.Member]:
     """Return the members of the unit with buses, named as AXI names ports."""
     return {
@@ -51,23 +54,24 @@ def axi_members(config: DecisionConfig) -> dict[str, wiring.Member]:
 class JudgedDecision(data.StructLayout):
     """A decision with enable and budget guard applied; named as the stream's fields.
 
-    And the bin of the histogram that it belongs to.
+    And the code of the criterion that it was made by, if there are several.
     """
 
     def __init__(self, config: DecisionConfig):
         core = Decision(config)
-        super().__init__(
-            {
-                "exit": 1,
-                "forced": 1,
-                "error": 1,
-                "label": core["label"].shape,
-                "score": core["score"].shape,
-                "exit_index": core["exit_index"].shape,
-                "tag": core["tag"].shape,
-                "bin": range(HISTOGRAM_BINS),
-            }
-        )
+        note = VectorNote(config)
+        fields = {
+            "exit": 1,
+            "forced": 1,
+            "error": 1,
+            "label": core["label"].shape,
+            "score": core["score"].shape,
+            "exit_index": core["exit_index"].shape,
+            "tag": core["tag"].shape,
+        }
+        if "selection" in note.members:
+            fields["selection"] = note["selection"].shape
+        super().__init__(fields)
 
 
 class AxiDecisionUnit(wiring.Component):
@@ -117,7 +121,7 @@ class AxiDecisionUnit(wiring.Component):
     def latency(self, n_logits: int) -> int:
         """Return the cycles from the last of `n_logits` beats to the decision, without a gate."""
         core = latency_of(self._core, n_logits)
-        return VectorIntake.latency + core + SkidBuffer.latency
+        return VectorIntake.latency + core + ScoreQueue.latency
 
     def elaborate(self, platform):
         m = Module()
@@ -127,7 +131,8 @@ class AxiDecisionUnit(wiring.Component):
         m.submodules.intake = intake = VectorIntake(config)
         m.submodules.notes = notes = ScoreQueue(VectorNote(config), N_INSIDE)
         m.submodules.core = core = self._core
-        m.submodules.skid = skid = SkidBuffer(JudgedDecision(config))
+        # its output comes from registers, and so does its ready: no path from core to bus
+        m.submodules.judged = judged = ScoreQueue(JudgedDecision(config), N_JUDGED)
         m.submodules.counters = counters = DecisionCounters(config)
 
         connect(m, flipped(self.s_axil), slave.bus)
@@ -151,8 +156,8 @@ class AxiDecisionUnit(wiring.Component):
             bank.status_keep.eq(intake.errors.keep),
             counters.clear.eq(bank.control_clear_counters),
         ]
-        self._elaborate_judgement(m, core.o, notes.o, skid.i)
-        self._elaborate_output(m, skid.o, counters)
+        self._elaborate_judgement(m, core.o, notes.o, judged.i)
+        self._elaborate_output(m, judged.o, counters)
         return m
 
     def _elaborate_settings(self, m, bank, port, intake, notes):
@@ -208,12 +213,10 @@ class AxiDecisionUnit(wiring.Component):
         """Apply enable and budget guard of the vector to its decision."""
         kept = note.payload
         by_criterion = Signal()
-        m.submodules.histogram_bin = histogram_bin = HistogramBin(self.config)
         if len(self.config.criteria) > 1:
-            m.d.comb += histogram_bin.selection.eq(kept.selection)
+            m.d.comb += judged.payload.selection.eq(kept.selection)
         m.d.comb += [
             by_criterion.eq(o.payload.exit & kept.criterion),
-            histogram_bin.score.eq(o.payload.score),
             judged.valid.eq(o.valid),
             o.ready.eq(judged.ready),
             note.ready.eq(o.valid & judged.ready),
@@ -224,12 +227,15 @@ class AxiDecisionUnit(wiring.Component):
             judged.payload.score.eq(o.payload.score),
             judged.payload.exit_index.eq(kept.exit_index),
             judged.payload.tag.eq(o.payload.tag),
-            judged.payload.bin.eq(histogram_bin.bin),
         ]
 
     def _elaborate_output(self, m, o, counters):
         """Put decisions on the bus, and count those that are taken."""
         bus = self.m_axis
+        m.submodules.histogram_bin = histogram_bin = HistogramBin(self.config)
+        m.d.comb += histogram_bin.score.eq(o.payload.score)
+        if len(self.config.criteria) > 1:
+            m.d.comb += histogram_bin.selection.eq(o.payload.selection)
         for field in decision_fields(self.config):
             value = o.payload[field.name]
             m.d.comb += bus.tdata[field.lsb : field.lsb + field.width].eq(value)
@@ -245,5 +251,5 @@ class AxiDecisionUnit(wiring.Component):
             counters.count.eq(bus.tvalid & bus.tready & ~o.payload.error),
             counters.decision.exit.eq(o.payload.exit),
             counters.decision.exit_index.eq(o.payload.exit_index),
-            counters.decision.bin.eq(o.payload.bin),
+            counters.decision.bin.eq(histogram_bin.bin),
         ]
