@@ -1,6 +1,6 @@
 """How each exit decides: from registers that may change at any time to the ports of the core."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -61,8 +61,8 @@ class SampledSettings(wiring.Component):
     passed : In(1)
         It takes it.
     o : Out(ExitSettings) [n_exits]
-        All alike: those of the vector whose last beat is offered to the core, or has been before,
-        until the first beat of the next vector has been taken, and longer.
+        All alike: those of the vector whose last beat the core has taken, from the cycle after
+        that until it takes the next one.
     """
 
     def __init__(self, config: DecisionConfig):
@@ -96,7 +96,7 @@ class SampledSettings(wiring.Component):
         with m.If(self.closes & self.passed):
             m.d.sync += kept.eq(sampled)
         for o in self.o:
-            m.d.comb += o.as_value().eq(Mux(self.closes, sampled, kept))
+            m.d.comb += o.eq(kept)
         return m
 
 

@@ -269,7 +269,8 @@ async def thresholds_race_with_vectors(dut: Any) -> None:
     await tb.settle()
     await tb.check_all_registers()
     exited = await tb.read("exited", 0)
-    assert 10 < exited < 190
+    # some before each write, some after
+    assert 0 < exited < 200
 
 
 @cocotb.test(**WATCHDOG)

@@ -109,6 +109,7 @@ def test_number_of_classes_out_of_range_is_refused(capsys, tmp_path, command, cl
     assert not output.exists()
 
 
+LEAN = "confidence, margin, both, or entropy"
 NAMES = "input, operand, threshold, mantissa, addend, decision"
 
 
@@ -148,8 +149,8 @@ NAMES = "input, operand, threshold, mantissa, addend, decision"
             "Tag width with patience must be in 1..12, not 13",
         ),
         (
-            "--criteria entropy --no-score",
-            "Criteria without score must be confidence or confidence, margin, not entropy",
+            "--criteria margin,entropy --no-score",
+            f"Criteria without score must be {LEAN}, not margin, entropy",
         ),
         (
             "--registers addend,operand",
