@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .container import Container, FileError
+from .program_check import check_program
 from .spec.decision import DecisionConfig
 from .spec.engine import EngineConfig
 from .spec.layout import AnnotatedProgram, OperationNote, TensorLayout
@@ -105,6 +106,7 @@ def _program_of_description(description: Any, tensors: dict[str, NDArray[Any]]) 
         thresholds=tuple(description["thresholds"]),
         **{name: description[name] for name in NUMBERS},
     )
+    check_program(program)
     return AnnotatedProgram(name=description["name"], program=program, notes=notes)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...golden.network import IntegerNetwork
+from ...golden.program_check import check_program
 from ...golden.spec.engine import EngineConfig
 from ...golden.spec.layout import AnnotatedProgram, OperationNote, TensorLayout
 from ...golden.spec.operation import WORDS, Operation
@@ -135,6 +136,7 @@ def compile_network(
         n_classes=network.n_classes,
         thresholds=(*early, config.decision.threshold_low),
     )
+    check_program(program)
     notes = tuple(
         OperationNote(
             layers=tuple(layer.name for layer in step.layers),

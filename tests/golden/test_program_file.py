@@ -17,6 +17,7 @@ from offramp.golden.program_file import (
 )
 from offramp.golden.spec.engine import ENGINES
 from offramp.golden.spec.layout import AnnotatedProgram
+from offramp.golden.spec.operation import WORDS, Operation
 from offramp.host.compile import compile_network
 
 
@@ -109,6 +110,16 @@ def test_an_illegal_program_is_refused(
     message = refusal(path)
     assert message.startswith(f"Program file must hold a legal program, not {str(path)!r}: ")
     assert reason in message
+
+
+def test_a_program_that_an_engine_must_not_run_is_refused(path: Path) -> None:
+    description, tensors = PROGRAM_FILE.read(path)
+    # the tile of the first operation drains faster than it can
+    operation = Operation.decode(tensors["program"][: len(WORDS)].tolist())
+    wrong = replace(operation, tile_spacing=operation.drain_steps - 1)
+    tensors["program"][: len(WORDS)] = wrong.encode()
+    PROGRAM_FILE.write(path, description, tensors)
+    assert "Operation 0 must have a tile spacing of at least" in refusal(path)
 
 
 def test_a_description_that_lacks_something_is_refused(path: Path) -> None:
