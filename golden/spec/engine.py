@@ -14,7 +14,7 @@ ACCUMULATOR_WIDTH = 26
 STEP_LATENCY = 10
 """From the start of an operation to the operands of its first step."""
 
-WRITE_LATENCY = 21
+WRITE_LATENCY = 22
 """From the moment when accumulators leave the array to their transfer to memory."""
 
 FETCH_BEHIND = 6

@@ -208,12 +208,15 @@ class Operation:
         )
 
 
-def tile_spacing(drain_steps: int, *, residual: bool) -> int:
+def tile_spacing(drain_steps: int, *, residual: bool, pool: bool = False) -> int:
     """Return the least legal `tile_spacing`.
 
-    A residual operand is read through the port that also writes, in every other cycle.
+    A residual operand is read through the port that also writes, in every other cycle. The maximum
+    of a window so far can be compared two cycles later.
     """
-    return 2 * drain_steps + 1 if residual else drain_steps
+    if residual:
+        return 2 * drain_steps + 1
+    return max(2, drain_steps) if pool else drain_steps
 
 
 def flags_of(word: int) -> tuple[str, ...]:

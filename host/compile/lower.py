@@ -200,7 +200,9 @@ def _drain(step: Step, lanes: Lanes, tensors: Mapping[str, TensorLayout]) -> Fie
         "groups": lanes.groups,
         "drain_steps": lanes.steps,
         "last_group_steps": lanes.last_steps,
-        "tile_spacing": tile_spacing(lanes.steps, residual=residual is not None),
+        "tile_spacing": tile_spacing(
+            lanes.steps, residual=residual is not None, pool=step.pool is not None
+        ),
         "out_base": target.base,
         "out_pixel_step": step.pack * target.pixel_step,
         "out_group_step": lanes.group_bytes,

@@ -59,7 +59,7 @@ def _cycles(step: Step, layer: Convolution, config: EngineConfig) -> int:
     if step.source != IMAGE:
         n_channels += -n_channels % config.requantizers
     lanes = packed_lanes(layer.out_channels, step.pack, config)
-    spacing = tile_spacing(lanes.steps, residual=step.add is not None)
+    spacing = tile_spacing(lanes.steps, residual=step.add is not None, pool=step.pool is not None)
     run_steps = -(-packed_columns(step, layer) * n_channels // config.in_lanes)
     height, width, _ = step.out_shape
     window = (1, 1) if step.pool is None else step.pool.kernel

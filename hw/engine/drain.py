@@ -17,8 +17,11 @@ __all__ = ["Drain"]
 WRITTEN = DrainLane.ADDED + WindowMaximum.latency + 1
 """Cycles from an emission to its transfer to memory."""
 
-READ = DrainLane.REQUANTIZED - 1 - ActivationMemory.word_latency
-"""Cycles to the address of the other operand of a residual addition: its word must then be cut."""
+CUT = 2
+"""Cycles from the word of the other operand of a residual addition to the operand."""
+
+READ = DrainLane.REQUANTIZED - CUT - ActivationMemory.word_latency
+"""Cycles to the address of that word."""
 
 # the other operand is read through the port that writes, in every second cycle
 assert (WRITTEN - READ) % 2 == 1
@@ -131,6 +134,8 @@ class Drain(wiring.Component):
         ]
         m.d.comb += self.reads.eq(valid[READ] & fields.residual)
         place = emission[DrainLane.REQUANTIZED - 1].address[:2]
+        word = Signal.like(self.word, name="word_held", reset_less=True)
+        m.d.sync += word.eq(self.word)
 
         # -- the lanes ----------------------------------------------------------------------------
         m.submodules.channels = channels = ChannelMemory(config)
@@ -147,7 +152,7 @@ class Drain(wiring.Component):
         for number in range(lanes):
             m.submodules[f"lane_{number}"] = lane = DrainLane(self._family)
             # lanes are neighbours: their number divides their common address
-            choices = Array(self.word[first + number] for first in range(0, 4, lanes))
+            choices = Array(word[first + number] for first in range(0, 4, lanes))
             index = place[(lanes - 1).bit_length() :]
             other = Signal(8, name=f"other_{number}", reset_less=True)
             m.d.sync += other.eq(choices[index] if len(index) else choices[0])

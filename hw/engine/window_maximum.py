@@ -12,7 +12,8 @@ __all__ = ["WindowMaximum"]
 class WindowMaximum(wiring.Component):
     """Keep the largest value of each channel of a tile since the window's first pixel.
 
-    Latency: one cycle. Throughput: one step a cycle.
+    Latency: `latency` cycles. Throughput: one step a cycle, but not the same step of two tiles in
+    two cycles that follow each other.
 
     Members
     -------
@@ -25,7 +26,7 @@ class WindowMaximum(wiring.Component):
     maxima : Out(signed(9) [requantizers])
     """
 
-    latency = 1
+    latency = 2
 
     def __init__(self, config: EngineConfig):
         self._config = config
@@ -43,17 +44,21 @@ class WindowMaximum(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         steps = range(self._config.tile_steps)
+        step = Signal.like(self.step, name="step_compared")
+        first, valid = Signal(name="first_compared"), Signal(name="valid_compared")
+        m.d.sync += [step.eq(self.step), first.eq(self.first), valid.eq(self.valid)]
         for lane in range(self._config.requantizers):
-            running = [Signal(signed(9), name=f"lane_{lane}_step_{step}") for step in steps]
-            value = self.values[lane]
+            running = [Signal(signed(9), name=f"lane_{lane}_step_{number}") for number in steps]
+            value = Signal(signed(9), name=f"value_{lane}")
             so_far = Signal(signed(9), name=f"so_far_{lane}")
             larger = Signal(signed(9), name=f"larger_{lane}")
-            m.d.comb += [
+            m.d.sync += [
+                value.eq(self.values[lane]),
                 so_far.eq(Array(running)[self.step]),
-                larger.eq(Mux(self.first | (value > so_far), value, so_far)),
+                self.maxima[lane].eq(larger),
             ]
-            m.d.sync += self.maxima[lane].eq(larger)
-            for step, register in enumerate(running):
-                with m.If(self.valid & (self.step == step)):
+            m.d.comb += larger.eq(Mux(first | (value > so_far), value, so_far))
+            for number, register in enumerate(running):
+                with m.If(valid & (step == number)):
                     m.d.sync += register.eq(larger)
         return m

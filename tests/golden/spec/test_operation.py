@@ -83,3 +83,4 @@ def test_half_a_descriptor_is_refused() -> None:
 
 def test_a_residual_operand_halves_the_pace_of_the_drain() -> None:
     assert [tile_spacing(8, residual=residual) for residual in (False, True)] == [8, 17]
+    assert [tile_spacing(steps, residual=False, pool=True) for steps in (1, 8)] == [2, 8]
