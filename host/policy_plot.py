@@ -10,6 +10,7 @@ from ..golden.files import replacing
 from .policies import MATCHED, Comparison
 
 INK, PALE = "#1b2a3a", "#c8d3de"
+N_COLOURS = 10
 SHOWN_BELOW = 0.6
 """Share of the way from the first exit's cost to the last's that is shown."""
 
@@ -30,8 +31,10 @@ def policy_figure(comparison: Comparison, title: str) -> Figure:
             )
             for curve in curves
         ]
-        style = "--" if name == "patience" else "-"
-        axes.plot(costs, np.mean(rows, axis=0), style, lw=1.3, color=f"C{index}", label=name)
+        # ten colours, then again with dots
+        style = "--" if name == "patience" else "-" if index < N_COLOURS else "-."
+        colour = f"C{index % N_COLOURS}"
+        axes.plot(costs, np.mean(rows, axis=0), style, lw=1.3, color=colour, label=name)
     axes.axhline(
         100 * comparison.accuracy_without_exits, color=INK, lw=0.8, ls=":", label="no exits"
     )
