@@ -21,11 +21,11 @@ EPSILON_DIFFERENCE = 1e-3 - 1e-5
 # place in resnet8 of each convolution of the file, with the batch norm behind it if there is one
 _CONVOLUTIONS = (
     ("backbones.0.0", "backbones.0.1"),
-    ("backbones.0.3.body.0", "backbones.0.3.body.1"),
-    ("backbones.0.3.body.3", "backbones.0.3.body.4"),
-    ("backbones.1.0.body.1", "backbones.1.0.body.2"),
-    ("backbones.1.0.body.4", "backbones.1.0.body.5"),
-    ("backbones.1.0.shortcut.0", None),
+    ("backbones.1.0.body.0", "backbones.1.0.body.1"),
+    ("backbones.1.0.body.3", "backbones.1.0.body.4"),
+    ("backbones.1.1.body.1", "backbones.1.1.body.2"),
+    ("backbones.1.1.body.4", "backbones.1.1.body.5"),
+    ("backbones.1.1.shortcut.0", None),
     ("backbones.2.0.body.1", "backbones.2.0.body.2"),
     ("backbones.2.0.body.4", "backbones.2.0.body.5"),
     ("backbones.2.0.shortcut.0", None),

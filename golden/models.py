@@ -169,8 +169,10 @@ def lenet3(n_classes: int = 10) -> MultiExitNetwork:
 def resnet8(n_classes: int = 10) -> MultiExitNetwork:
     """Return ResNet-8 of MLPerf Tiny for 32 x 32 colour images, with two early exits.
 
-    Three residual stacks of 16, 32 and 64 channels, the exits behind the first and the second. The
-    first branch has two convolutions of its own, the second one.
+    Behind the first convolution three residual stacks of 16, 32 and 64 channels. The first stack
+    alone costs 38 % of all MACs, at full resolution, so the first exit lies before it: a branch
+    that halves the image three times costs a quarter of the stack. The second exit lies behind the
+    second stack. Leaving at the exits costs about 1 : 6.2 : 8.5.
     Padding is that of the published weights: where a stride of 2 needs one row and column of
     zeros, they are at the bottom and the right.
 
@@ -183,21 +185,20 @@ def resnet8(n_classes: int = 10) -> MultiExitNetwork:
         (32, 32, 3),
         n_classes,
         [
-            nn.Sequential(*_convolution(3, 16), _residual_stack(16, 16)),
-            nn.Sequential(_residual_stack(16, 32)),
+            nn.Sequential(*_convolution(3, 16)),
+            nn.Sequential(_residual_stack(16, 16), _residual_stack(16, 32)),
             nn.Sequential(_residual_stack(32, 64)),
         ],
         [
             nn.Sequential(
-                nn.MaxPool2d(2),
+                *_halving(16, 16),
                 *_halving(16, 32),
-                *_convolution(32, 32),
-                nn.AvgPool2d(2),
+                *_halving(32, 64),
                 nn.Flatten(),
-                nn.Linear(32 * 4 * 4, n_classes),
+                nn.Linear(64 * 4 * 4, n_classes),
             ),
             nn.Sequential(
-                *_halving(32, 32), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(32 * 4 * 4, n_classes)
+                nn.MaxPool2d(2), *_halving(32, 32), nn.Flatten(), nn.Linear(32 * 4 * 4, n_classes)
             ),
             nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, n_classes)),
         ],

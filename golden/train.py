@@ -4,7 +4,7 @@ import copy
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -385,6 +385,8 @@ class _Run:
 
     def _resume(self, path: str | Path) -> None:
         found = load_checkpoint(path)
+        # a field that came later has the value that its absence meant
+        found = replace(found, config=_json_of_config(TrainingConfig()) | found.config)
         expected = self._checkpoint()
         for thing, theirs, ours in (
             ("configuration", found.config, expected.config),

@@ -87,6 +87,15 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
     assert (checkpoint.epochs_done, checkpoint.data["images"]) == (3, 200)
 
 
+def test_a_run_of_an_earlier_release_goes_on(data: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    whole = train(SHORT, data, checkpoint=path)
+    found = load_checkpoint(path)
+    del found.config["weight_bits"]
+    save_checkpoint(found, path)
+    assert same_weights(train(SHORT, data, checkpoint=path), whole)
+
+
 def test_a_finished_run_is_not_repeated(data: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "run"
     first = train(SHORT, data, checkpoint=path)
