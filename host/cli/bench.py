@@ -10,6 +10,7 @@ import numpy as np
 
 from ...golden.decision import decide
 from ...golden.spec.decision import DecisionConfig
+from .bench_accelerator import bench_accelerator
 from .bench_decision import bench_decision, bench_formal
 from .bench_golden import bench_golden
 from .bench_policies import bench_policies
@@ -155,6 +156,7 @@ def bench_coverage(seed: int, output: str, as_json: bool, **parameters: Any) -> 
     report({}, as_json=False, result=folder)
 
 
+bench.add_command(bench_accelerator)
 bench.add_command(bench_decision)
 bench.add_command(bench_formal)
 bench.add_command(bench_golden)

@@ -1,7 +1,7 @@
 """The compiler: from an integer network to the program of an engine."""
 
 from .compiler import Compilation, compile_network, fitting_engine
-from .cycles import CyclePrediction, operation_cycles, predict_cycles
+from .cycles import CyclePrediction, exit_machinery_cycles, operation_cycles, predict_cycles
 from .errors import CompileError
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "CompileError",
     "CyclePrediction",
     "compile_network",
+    "exit_machinery_cycles",
     "fitting_engine",
     "operation_cycles",
     "predict_cycles",

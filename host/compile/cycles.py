@@ -62,6 +62,16 @@ def operation_cycles(operation: Operation, config: EngineConfig) -> int:
     return written + FETCH_BEHIND
 
 
+def exit_machinery_cycles(config: EngineConfig, exit_index: int) -> int:
+    """Return the cycles that deciding costs an image that leaves at an exit.
+
+    At each exit passed, the wait for the decision and a fetch that nothing hides; at the last, the
+    wait, and the way to the first operation of the next image.
+    """
+    passed = config.decision.latency + 1 + FETCH_CYCLES - FETCH_BEHIND
+    return exit_index * passed + config.decision.latency + NEXT_IMAGE + FETCH_CYCLES
+
+
 @dataclass(frozen=True, kw_only=True)
 class CyclePrediction:
     """Cycles of a program.
