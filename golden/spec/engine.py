@@ -128,10 +128,10 @@ class EngineConfig:
 
 ENGINES: dict[str, EngineConfig] = {
     "16": EngineConfig(activation_bytes=8192),
-    "32": EngineConfig(out_lanes=8, activation_bytes=40960, weight_lines=4096, channel_lines=1024),
-    "64": EngineConfig(out_lanes=16, requantizers=2, activation_bytes=40960, weight_lines=2048),
+    "32": EngineConfig(out_lanes=8, activation_bytes=40960, weight_lines=4608, channel_lines=1024),
+    "64": EngineConfig(out_lanes=16, requantizers=2, activation_bytes=40960, weight_lines=2560),
     "128": EngineConfig(
-        in_lanes=8, out_lanes=16, requantizers=2, activation_bytes=40960, weight_lines=1024
+        in_lanes=8, out_lanes=16, requantizers=2, activation_bytes=40960, weight_lines=1536
     ),
 }
 """Named engines, by their multiply-accumulates in a cycle.

@@ -84,5 +84,5 @@ def test_pools_of_resnet8_share_their_weights() -> None:
     pools = sum(
         operation.weight_rewind and not operation.logits for operation in program.operations
     )
-    assert pools == 4
+    assert pools == 2
     assert len(rewound) == 2  # pools, and copies of logits
