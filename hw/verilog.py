@@ -182,16 +182,28 @@ def _without_tool_traces(text: str) -> str:
 def _plain_identifiers(text: str) -> str:
     r"""Write escaped identifiers as plain ones: ``\addend.value `` becomes ``addend_value``.
 
-    A name is taken only once in a module, so no two of its signals ever become one.
+    A name is taken only once in a module, so no two of its signals ever become one. What a port is
+    called, its own module decides: at an instance other names are taken.
     """
     text = _named_ports(text)
     modules = {name: re.sub(r"\W", "_", name) for name in re.findall(r"module \\(\S+) ", text)}
-    return re.sub(
-        r"^module .*?^endmodule",
-        lambda match: _plain_module(match[0], modules),
-        text,
-        flags=re.DOTALL | re.MULTILINE,
-    )
+    names: dict[str, dict[str, str]] = {}
+
+    def plain_module(match: re.Match[str]) -> str:
+        plain, names_inside = _plain_module(match[0], modules)
+        name = re.match(r"module (\w+)", plain)
+        assert name is not None
+        names[name[1]] = names_inside
+        return plain
+
+    def plain_ports(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            return match[0]
+        inside = names[match[1]]
+        return re.sub(r"\.\\(\S+) ", lambda port: f".{inside[port[1]]}", match[0])
+
+    text = re.sub(r"^module .*?^endmodule", plain_module, text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^  (\w+) \w+ \(\n.*?^  \);", plain_ports, text, flags=re.DOTALL | re.MULTILINE)
 
 
 def _named_ports(text: str) -> str:
@@ -222,7 +234,8 @@ def _named_ports(text: str) -> str:
     return re.sub(r"\\(port\$\d+\$\d+) ", lambda match: names[match[1]], text)
 
 
-def _plain_module(text: str, modules: dict[str, str]) -> str:
+def _plain_module(text: str, modules: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Return a module without escaped identifiers but those of instances' ports, and its names."""
     plain = dict(modules)
     taken = set(re.findall(r"[A-Za-z_]\w*", text))
     # the anonymous signal that a register loads is named after the register
@@ -243,7 +256,7 @@ def _plain_module(text: str, modules: dict[str, str]) -> str:
         # the blank that ends an escaped identifier stays where it separates
         return plain[escaped] + (" " if match[2] else "")
 
-    return re.sub(r"\\(\S+) ( |(?=[A-Za-z(=]))?", rename, text)
+    return re.sub(r"(?<!\.)\\(\S+) ( |(?=[A-Za-z(=]))?", rename, text), plain
 
 
 def generate_verilog(

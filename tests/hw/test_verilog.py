@@ -10,9 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision.delivery import MODULE_NAME, decision_verilog
+from offramp.hw.verilog import generate_verilog
 from offramp.rtl_sim.runner import BUILD_ARGUMENTS
 from offramp.rtl_sim.verilator import tool_environment, verilator_root
 from tests.comparison import elaborated_unit
@@ -132,3 +136,52 @@ def test_text_is_the_same_in_every_process(verilog: str, config: DecisionConfig)
         env={**os.environ, "PYTHONHASHSEED": "5"},
     )
     assert done.stdout == verilog
+
+
+class Namesakes(wiring.Component):
+    """Two registers called as ports of the component are: Amaranth numbers the ports."""
+
+    valid: In(1)
+    data: In(4)
+    o: Out(4)
+
+    def elaborate(self, platform):
+        m = Module()
+        valid, data = Signal(name="valid"), Signal(4, name="data")
+        m.d.sync += [valid.eq(self.valid), data.eq(self.data)]
+        m.d.comb += self.o.eq(data & valid.replicate(4))
+        return m
+
+
+class AroundNamesakes(wiring.Component):
+    """An instance among signals that have the names which the numbered ports are given."""
+
+    valid: In(1)
+    data: In(4)
+    o: Out(4)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.inner = inner = Namesakes()
+        for port in ("valid", "data"):
+            previous = getattr(self, port)
+            for number in range(10):
+                delayed = Signal.like(previous, name=f"{port}_{number}")
+                m.d.sync += delayed.eq(previous)
+                previous = delayed
+            m.d.comb += getattr(inner, port).eq(previous)
+        m.d.comb += self.o.eq(inner.o)
+        return m
+
+
+def test_ports_have_the_same_names_in_the_module_and_at_its_instance(tmp_path: Path) -> None:
+    text = generate_verilog(AroundNamesakes(), "around", {})
+    assert "\\" not in text
+    (ports,) = re.findall(r"^module around_core_inner\((.*)\);$", text, re.MULTILINE)
+    (at_instance,) = re.findall(r"^  around_core_inner inner \((.*?)^  \);", text, re.S | re.M)
+    assert sorted(re.findall(r"\.(\w+)\(", at_instance)) == sorted(ports.split(", "))
+    # it is a case in which the two may differ
+    assert {"valid", "data"}.isdisjoint(ports.split(", "))
+    (tmp_path / "it.v").write_text(text)
+    lint = [str(verilator_root() / "bin" / "verilator"), "--lint-only", "-Wall", "--quiet"]
+    assert complaints([*lint, "--top-module", "around", "it.v"], tmp_path) == ""
