@@ -27,6 +27,7 @@ bench: $(VENV)/installed
 	$(BIN)/offramp bench golden $(or $(DATA:%=--data-dir %),zoo:digits)
 	$(BIN)/offramp bench policies $(or $(DATA:%=--data-dir %),zoo:digits)
 	$(BIN)/offramp bench programs
+	$(BIN)/offramp bench accelerator-random
 	$(BIN)/offramp bench mutation
 	$(BIN)/offramp bench coverage
 	$(BIN)/offramp bench formal

@@ -16,6 +16,7 @@ from .bench_golden import bench_golden
 from .bench_policies import bench_policies
 from .bench_programs import bench_programs
 from .bench_quantization import bench_quantization
+from .bench_random import bench_accelerator_random
 from .bench_vectors import bench_vectors
 from .hardware import config_options
 from .output import json_option, messages, output_folder, progress_bar, report, report_rows
@@ -157,6 +158,7 @@ def bench_coverage(seed: int, output: str, as_json: bool, **parameters: Any) -> 
 
 
 bench.add_command(bench_accelerator)
+bench.add_command(bench_accelerator_random)
 bench.add_command(bench_decision)
 bench.add_command(bench_formal)
 bench.add_command(bench_golden)

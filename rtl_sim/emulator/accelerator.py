@@ -186,7 +186,7 @@ class EngineEmulator:
         if status != 1:
             _check(status or -1)
         while (status := self._library.offramp_advance(engine, WATCHDOG_CYCLES)) == 1:
-            memories.append(self._peek())
+            memories.append(self.memory())
         _check(status)
         self._library.offramp_hold(engine, 0)
         # the result of the image is still to be taken
@@ -197,7 +197,8 @@ class EngineEmulator:
         )  # fmt: skip
         return memories
 
-    def _peek(self) -> npt.NDArray[np.uint8]:
+    def memory(self) -> npt.NDArray[np.uint8]:
+        """Return the activation memory uint8 [activation_bytes], between images."""
         words = np.zeros(self.config.activation_bytes // 4, np.uint32)
         self._library.offramp_peek(self._handle(), len(words), words.ctypes.data)
         return words.view(np.uint8)

@@ -8,8 +8,10 @@ import pytest
 
 from offramp.golden.decision import log_odds_score
 from offramp.golden.engine import EngineError, run_program
+from offramp.golden.program_check import check_program
+from offramp.golden.random_program import IMAGE_SHAPE, random_program
 from offramp.golden.spec.engine import EngineConfig
-from offramp.golden.spec.operation import Operation, tile_spacing
+from offramp.golden.spec.operation import Operation
 from offramp.golden.spec.program import CHANNEL_WORDS, Program
 
 SIZE = 1024
@@ -85,68 +87,8 @@ def by_the_book(program: Program, op: Operation, memory: bytearray, image: int) 
     return logits
 
 
-def random_operation(rng: np.random.Generator, config: EngineConfig) -> Operation:
-    """Return an operation that reads the first half of the memory and writes the second."""
-
-    def pick(low: int, high: int) -> int:
-        return int(rng.integers(low, high + 1))
-
-    def flag() -> bool:
-        return bool(rng.integers(2))
-
-    groups, steps = pick(1, 2), pick(1, config.tile_steps)
-    pool, residual = flag(), flag()
-    window = (pick(1, 2), pick(1, 2)) if pool else (1, 1)
-    pixel_step = groups * steps * config.requantizers
-    logits = not pool and not residual and groups * steps > 2
-    out_rows, out_columns = (1, 1) if logits else (pick(1, 3), pick(1, 3))
-    last_steps = pick(1, steps) if groups > 1 else steps
-    return Operation(
-        source_base=pick(0, 40),
-        row_start=pick(-20, 5),
-        row_limit=pick(1, 100),
-        kernel_row_step=pick(0, 12),
-        window_row_step=pick(0, 12),
-        out_row_step=pick(0, 12),
-        column_start=pick(-9, 9),
-        column_limit=pick(1, 120),
-        kernel_column_step=pick(0, 9),
-        window_column_step=pick(0, 9),
-        out_column_step=pick(0, 9),
-        group_source_step=pick(0, 9),
-        weight_base=pick(0, 3),
-        row_weight_lines=0,
-        out_base=512 + pick(0, 3) * 16,
-        out_pixel_step=pixel_step,
-        out_group_step=steps * config.requantizers,
-        residual_base=768,
-        channel_base=pick(0, 3),
-        kernel_rows=pick(1, 3),
-        window_rows=window[0],
-        out_rows=out_rows,
-        run_steps=pick(1, 3),
-        kernel_columns=pick(1, 2),
-        window_columns=window[1],
-        out_columns=out_columns,
-        groups=groups,
-        tile_spacing=tile_spacing(steps, residual=residual),
-        drain_steps=steps,
-        last_group_steps=last_steps,
-        image=flag(),
-        source_signed=flag(),
-        weight_rewind=flag(),
-        out_signed=logits or flag(),
-        residual=residual,
-        other_signed=flag(),
-        sum_signed=flag(),
-        pool=pool,
-        logits=logits,
-        final=logits,
-    )
-
-
-def random_program(seed: int) -> Program:
-    """Return a program of one operation and random memories, the sums small enough to matter."""
+def program_of(seed: int) -> Program:
+    """Return a random program of two operations for a small engine."""
     rng = np.random.default_rng(seed)
     config = EngineConfig(
         in_lanes=int(rng.choice([4, 8])),
@@ -154,70 +96,67 @@ def random_program(seed: int) -> Program:
         requantizers=int(rng.choice([1, 2, 4])),
         activation_bytes=SIZE,
     )
-    lines = 40
-    lanes = 24 * config.requantizers
-    channels = np.zeros((lanes, CHANNEL_WORDS), np.int64)
-    channels[:, 0] = rng.integers(-2000, 2000, lanes) & 0xFFFFFFFF
-    channels[:, 1] = rng.integers(0, 1 << 16, lanes) | rng.integers(20, 24, lanes) << 16
-    channels[:, 2] = rng.integers(0, 1 << 16, lanes) | rng.integers(0, 1 << 16, lanes) << 16
-    channels[:, 3] = rng.integers(14, 17, lanes)
-    return Program(
-        config=config,
-        operations=(random_operation(rng, config),),
-        channels=tuple(channels.reshape(-1).tolist()),
-        weights=rng.integers(0, 256, lines * config.line_bytes, np.uint8).tobytes(),
-        image_base=0,
-        image_stride=64,
-        image_words=10,
-        n_classes=3,
-        thresholds=(config.decision.threshold_low,),
-    )
+    return random_program(rng, config)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_random_programs_are_legal(seed: int) -> None:
+    check_program(program_of(seed))
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_interpreter_computes_the_equations(seed: int) -> None:
-    program = random_program(seed)
+    program = program_of(seed)
     rng = np.random.default_rng(seed)
     memory = rng.integers(0, 256, SIZE, np.uint8)
-    image = rng.integers(0, 256, (1, 2, 5, 4), np.uint8)
-    expected = bytearray(memory.tobytes())
-    buffer = seed % 2
-    expected[64 * buffer : 64 * buffer + 40] = image.tobytes()
-    logits = by_the_book(program, program.operations[0], expected, 64 * buffer)
+    image = rng.integers(0, 256, (1, *IMAGE_SHAPE), np.uint8)
     found = []
 
     def watch(_number: int, _left: np.ndarray, memories: np.ndarray) -> None:
         found.append(memories[0].tobytes())
 
+    buffer = seed % 2
     results = run_program(program, image, buffer=buffer, memory=memory, watch=watch)
-    assert found == [bytes(expected)]
-    if logits:
-        vector = np.array([logits], np.int8)
-        assert results.label[0] == vector[0].argmax()
-        assert results.score[0] == log_odds_score(program.config.decision, vector)[0]
+
+    book = bytearray(memory.tobytes())
+    place = program.image_base + buffer * program.image_stride
+    book[place : place + image.size] = image.tobytes()
+    expected = []
+    for operation in program.operations:
+        logits = by_the_book(program, operation, book, buffer * program.image_stride)
+        expected.append(bytes(book))
+        if operation.logits:
+            vector = np.array([logits], np.int8)
+            score = log_odds_score(program.config.decision, vector)[0]
+            if operation.final or score >= program.thresholds[operation.exit_index - 1]:
+                break
+    assert found == expected
+    assert results.label[0] == vector[0].argmax()
+    assert results.score[0] == score
+    assert results.exit[0] == operation.exit_index - 1
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"source_base": 1000, "row_start": 0, "column_start": 0}, "reads must be below 1024, not"),
+        ({"source_base": 1023, "row_start": 0, "column_start": 0}, "reads must be below 1024, not"),
         ({"out_base": 1023, "out_pixel_step": 9}, "writes must be below 1024, not"),
         ({"residual_base": 1023, "residual": True}, "reads must be below 1024, not"),
         ({"weight_base": 40}, "Lines of weights of operation 0 must be below 40, not"),
-        ({"channel_base": 24}, "Lines of channels of operation 0 must be below 24, not"),
+        ({"channel_base": 12}, "Lines of channels of operation 0 must be below 12, not"),
     ],
 )
 def test_access_beyond_a_memory_is_refused(changes: dict[str, int], message: str) -> None:
-    program = random_program(0)
+    program = program_of(0)
     wrong = replace(program.operations[0], row_limit=100, column_limit=100, **changes)
     program = replace(program, operations=(wrong,))
     with pytest.raises(EngineError, match=message):
-        run_program(program, np.zeros((1, 2, 5, 4), np.uint8))
+        run_program(program, np.zeros((1, *IMAGE_SHAPE), np.uint8))
 
 
 def test_accumulator_beyond_its_bits_is_refused() -> None:
-    program = random_program(0)
+    program = program_of(0)
     words = list(program.channels)
     words[0::4] = [1 << 25] * (len(words) // 4)
     with pytest.raises(EngineError, match=r"Accumulators of operation 0 must fit int26, not "):
-        run_program(replace(program, channels=tuple(words)), np.zeros((1, 2, 5, 4), np.uint8))
+        run_program(replace(program, channels=tuple(words)), np.zeros((1, *IMAGE_SHAPE), np.uint8))
