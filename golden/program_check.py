@@ -67,6 +67,12 @@ def _problems(
     yield from _memory_problems(program, operation)
     for thing, value, unit in (
         ("source_base", operation.source_base, 2 * config.in_lanes),
+        # a word of the operand is cut where that of the output is
+        (
+            "residual_base",
+            operation.residual_base if operation.residual else 0,
+            2 * config.in_lanes,
+        ),
         ("out_base", operation.out_base, 2 * config.in_lanes),
         ("out_pixel_step", operation.out_pixel_step, config.requantizers),
         ("out_group_step", operation.out_group_step, config.requantizers),

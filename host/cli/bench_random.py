@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -34,7 +35,7 @@ def bench_accelerator_random(engines: Sequence[str], count: int, seed: int, as_j
     from ...rtl_sim.emulator.accelerator import EngineEmulator
     from ..engine_check import compare_random
 
-    measured = {}
+    measured: dict[str, dict[str, Any]] = {}
     for engine in engines or ("16", "64", "128"):
         with messages.status(f"Building engine {engine}"):
             emulator = EngineEmulator(ENGINES[engine])
