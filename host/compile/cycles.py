@@ -6,8 +6,8 @@ from ...golden.spec.engine import FETCH_BEHIND, STEP_LATENCY, WRITE_LATENCY, Eng
 from ...golden.spec.operation import WORDS, Operation
 from ...golden.spec.program import Program
 
-FETCH_CYCLES = len(WORDS)
-"""Cycles in which the first operation of an image is fetched."""
+FETCH_CYCLES = 1 + len(WORDS)
+"""Cycles in which an operation is fetched, if nothing hides them."""
 
 NEXT_IMAGE = 3
 """Cycles from a result to the first cycle of the next image, if that is there."""

@@ -13,7 +13,7 @@ __all__ = ["DescriptorFetch"]
 
 
 class DescriptorFetch(wiring.Component):
-    """Fetch one descriptor after the other, a word a cycle.
+    """Fetch one descriptor after the other, a word a cycle behind the first two.
 
     Words from `DRAIN_WORD` on wait until the operation before is drained, which still needs its
     own.
@@ -71,22 +71,28 @@ class DescriptorFetch(wiring.Component):
         active = Signal()
         index = Signal(range(n_words))
         descriptor = Signal(32 * n_words)
+        # a block RAM is slow to answer: its word is held before it is put in its place
+        word = Signal(32, name="word_held", reset_less=True)
+        fill = Signal()
         take = Signal()
         m.d.comb += [
             self.descriptor.eq(descriptor),
             take.eq(active & ((index != DRAIN_WORD) | ~self.draining)),
             self.fetched.eq(take & (index == n_words - 1)),
-            reader.en.eq(self.request | (take & ~self.fetched)),
+            reader.en.eq(self.request | fill | (take & (index < n_words - 2))),
         ]
+        m.d.sync += fill.eq(self.request)
+        with m.If(fill | take):
+            m.d.sync += word.eq(reader.data)
         with m.If(take):
             with m.Switch(index):
                 for number in range(n_words):
                     with m.Case(number):
-                        m.d.sync += descriptor.word_select(number, 32).eq(reader.data)
+                        m.d.sync += descriptor.word_select(number, 32).eq(word)
             m.d.sync += index.eq(index + 1)
         with m.If(self.fetched):
             m.d.sync += [active.eq(0), index.eq(0)]
-        with m.If(self.request):
+        with m.If(fill):
             m.d.sync += active.eq(1)
         with m.If(self.rewind):
             m.d.sync += counter.eq(0)
