@@ -45,7 +45,7 @@ FIRST_NETWORK = f"{PREFIX}digits"
 """Its real logits serve for errors and agreement; its data is always there."""
 
 TWO_DEVICES = ("up5k", "ecp5-25k")
-"""Devices of criteria and variants: one small, one fast."""
+"""Devices of all but the cores: one small, one fast."""
 
 MOST_SEEDS = {"criteria": 2, "baselines": 2, "registers": 2, "tables": 1}
 """Placements of what is no core of the confidence; of the tables of the exponential only area and
@@ -177,6 +177,7 @@ def _measure(
     devices = dict.fromkeys(groups, tuple(DEVICES))
     devices |= {
         "criteria": TWO_DEVICES,
+        "baselines": TWO_DEVICES,
         "registers": TWO_DEVICES,
         "tables": (bench.AREA_DEVICE,),
     }
