@@ -262,9 +262,10 @@ def _write_page(path: Path, tables: Mapping[str, Table]) -> None:
     parts = [
         "# Figures of the decision unit\n",
         (
-            "Written by `offramp bench decision --docs docs --network zoo:digits`; with `--data-dir` "
-            "and without `--network` decision quality covers all networks of the zoo. Cells are iCE40 "
-            "logic cells and ECP5 TRELLIS_COMB of the core in a harness of registers; what is "
+            "Written by `offramp bench decision --docs docs --network zoo:digits`; with "
+            "`--data-dir` and without `--network` decision quality covers all networks of the zoo. "
+            "Cells are iCE40 logic cells and ECP5 TRELLIS_COMB of the core in a harness of "
+            "registers; what is "
             "counted is defined in `fpga/synth.py`. Fmax is that of the best of the seeds. Latency "
             "is in cycles from the last of N logits to the decision.\n"
         ),
