@@ -69,7 +69,7 @@ def draw_variants(
         )  # fmt: skip
     _label(left, clocks)
     left.set_xlabel(f"cells ({cell_device})")
-    left.set_ylabel(f"highest clock, MHz ({clock_device})")
+    left.set_ylabel(f"highest clock, MHz\n({clock_device})")
     left.set_title("Where the pipeline registers stand (F = 4): latency in cycles", fontsize=10)
     left.margins(0.12, 0.12)
 
