@@ -15,6 +15,7 @@ from ..golden.network import IntegerNetwork
 from ..golden.spec.engine import ENGINES, EngineConfig
 from ..golden.spec.program import Program
 from ..rtl_sim.emulator.accelerator import EngineEmulator, EngineResults
+from ..rtl_sim.engine_case import EngineCase, RightResult
 from .compile import CompileError, compile_network, fitting_engine, predict_cycles
 from .results import Results
 
@@ -162,6 +163,39 @@ def check_layers(
         if progress:
             progress(number + 1)
     return compared, None
+
+
+def engine_case(
+    network: IntegerNetwork, config: EngineConfig, images: npt.NDArray[np.uint8], n: int
+) -> EngineCase:
+    """Return the program of a network with `n` of the images: all exits, mostly the first.
+
+    Raises
+    ------
+    CompileError
+        The network does not fit the engine.
+    """
+    program = compile_network(network, config).program
+    golden = run_program(program, images)
+    cycles = predict_cycles(program).exits
+    # the first of each exit, then as they come
+    chosen = [int(np.flatnonzero(golden.exit == k)[0]) for k in np.unique(golden.exit)]
+    others = (int(k) for k in np.flatnonzero(golden.exit == 0))
+    chosen += [k for k in others if k not in chosen][: n - len(chosen)]
+    size = 4 * program.image_words
+    return EngineCase(
+        program=program,
+        images=tuple(images[k].tobytes().ljust(size, b"\0") for k in chosen),
+        results=tuple(
+            RightResult(
+                label=int(golden.label[k]),
+                exit_index=int(golden.exit[k]),
+                score=int(golden.score[k]),
+                cycles=cycles[int(golden.exit[k])],
+            )
+            for k in chosen
+        ),
+    )
 
 
 def _emulator(program: Program) -> EngineEmulator:

@@ -38,6 +38,8 @@ class Access(Enum):
     """A flag that the hardware sets and a written 1 clears."""
     PULSE = "write 1 to act"
     """A written 1 acts once; reads 0."""
+    WRITE_ONLY = "write only"
+    """A written value goes to the hardware, each time; reads 0."""
 
     @property
     def writable(self) -> bool:
@@ -159,6 +161,8 @@ class Register:
         The words lie in a memory beside the bank; they have one read-only field.
     latch : bool
         A read is told to the hardware, which does something with it.
+    idle_only : bool
+        A write is an error while the unit works.
     text : str
         What it is for.
     """
@@ -169,6 +173,7 @@ class Register:
     arrays: tuple[Array, ...] = ()
     memory: bool = False
     latch: bool = False
+    idle_only: bool = False
     text: str
 
     def __post_init__(self) -> None:

@@ -62,7 +62,7 @@ def _member(register: Register, field: Field):
             if field.is_fixed:
                 return None
             member = Out(_shape(field), init=field.reset)
-        case Access.PULSE:
+        case Access.PULSE | Access.WRITE_ONLY:
             member = Out(_shape(field))
         case Access.READ_ONLY | Access.WRITE_1_TO_CLEAR:
             member = In(_shape(field))
@@ -97,11 +97,17 @@ class RegisterBank(wiring.Component):
         If a register of the map lies in a memory.
     <register>_<field>
         For each field. Read-write: Out, the value; none if it can have but one. Write 1 to act:
-        Out, high for one cycle, that of the write. Read only: In, the value. Write 1 to clear: In,
-        sets the flag when high, whatever is written in that cycle. Arrays of these for a register
-        in arrays.
+        Out, high for one cycle, that of the write. Write only: Out, the value, in the cycle of the
+        write. Read only: In, the value. Write 1 to clear: In, sets the flag when high, whatever is
+        written in that cycle. Arrays of these for a register in arrays.
     <register>_read : Out(1)
         For registers with `latch`: high in the cycle in which the register is read.
+    <register>_written : Out(1)
+        For registers with a field that is write only: high in the cycle of the write.
+    <register>_flags : Out(32)
+        For registers with flags to clear: the word of the flags.
+    working : In(1)
+        Writes to registers with `idle_only` are refused; if there are any.
     """
 
     def __init__(self, register_map: RegisterMap):
@@ -109,9 +115,15 @@ class RegisterBank(wiring.Component):
         members = {"port": In(RegisterPort(register_map.address_width))}
         if any(register.memory for register in register_map.registers):
             members["memory"] = Out(MemoryPort(register_map.address_width))
+        if any(register.idle_only for register in register_map.registers):
+            members["working"] = In(1)
         for register in register_map.registers:
             if register.latch:
                 members[f"{register.name}_read"] = Out(1)
+            if _has(register, Access.WRITE_ONLY):
+                members[f"{register.name}_written"] = Out(1)
+            if _has(register, Access.WRITE_1_TO_CLEAR):
+                members[f"{register.name}_flags"] = Out(WORD_BITS)
             if register.memory:
                 continue
             for field in register.fields:
@@ -129,6 +141,8 @@ class RegisterBank(wiring.Component):
             flag = Signal(field.width, name=f"{register.name}_{field.name}_flag")
             m.d.sync += flag.eq(flag | self._value(register, field))
             flags[register.name, field.name] = flag
+            word = getattr(self, f"{register.name}_flags")
+            m.d.comb += word[field.lsb : field.lsb + field.width].eq(flag)
 
         self._elaborate_reads(m, flags)
         m.d.comb += port.write_error.eq(1)
@@ -191,7 +205,7 @@ class RegisterBank(wiring.Component):
         word = Signal(WORD_BITS, name=f"{register.name}_word")
         for field in register.fields:
             match field.access:
-                case Access.PULSE:
+                case Access.PULSE | Access.WRITE_ONLY:
                     continue
                 case Access.CONSTANT:
                     value = field.reset
@@ -233,15 +247,19 @@ class RegisterBank(wiring.Component):
             suffix = "".join(f"_{number}" for number in index)
             selected = Signal(name=f"{register.name}{suffix}_selected")
             m.d.sync += selected.eq((port.write_address == address // WORD_BYTES) & legal)
+            if register.idle_only:
+                selected = selected & ~self.working
             with m.If(selected):
                 m.d.comb += port.write_error.eq(0)
             with m.If(selected & port.write):
+                if _has(register, Access.WRITE_ONLY):
+                    m.d.comb += getattr(self, f"{register.name}_written").eq(1)
                 for field in register.fields:
                     written = data[field.lsb : field.lsb + field.width]
                     match field.access:
                         case Access.READ_WRITE if not field.is_fixed:
                             m.d.sync += self._value(register, field, index).eq(written)
-                        case Access.PULSE:
+                        case Access.PULSE | Access.WRITE_ONLY:
                             m.d.comb += self._value(register, field, index).eq(written)
                         case Access.WRITE_1_TO_CLEAR:
                             flag = flags[register.name, field.name]
@@ -249,6 +267,10 @@ class RegisterBank(wiring.Component):
                             m.d.sync += flag.eq(keep | self._value(register, field))
                         case _:
                             pass
+
+
+def _has(register: Register, access: Access) -> bool:
+    return any(field.access is access for field in register.fields)
 
 
 def _legal(register: Register, data):

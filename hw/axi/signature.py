@@ -52,7 +52,7 @@ class AxiLite(wiring.Signature):
 
 
 class AxiStream(wiring.Signature):
-    """AXI4-Stream with TKEEP, TLAST and TUSER, as the transmitter drives it.
+    """AXI4-Stream with TKEEP, TLAST and, if it has bits, TUSER, as the transmitter drives it.
 
     Parameters
     ----------
@@ -62,15 +62,16 @@ class AxiStream(wiring.Signature):
         Bits of TUSER.
     """
 
-    def __init__(self, data_bytes: int, user_width: int):
+    def __init__(self, data_bytes: int, user_width: int = 0):
         self.data_bytes = data_bytes
         self.user_width = user_width
+        user = {"tuser": Out(user_width)} if user_width else {}
         super().__init__(
             {
                 "tdata": Out(8 * data_bytes),
                 "tkeep": Out(data_bytes),
                 "tlast": Out(1),
-                "tuser": Out(user_width),
+                **user,
                 "tvalid": Out(1),
                 "tready": In(1),
             }

@@ -45,6 +45,8 @@ class Controller(wiring.Component):
     o : Out(stream of Result)
     busy : Out(1)
         Whether an image is at work.
+    counting : Out(1)
+        It is, and waits neither for `hold` to end nor for the receiver of results.
     """
 
     def __init__(self, config: EngineConfig):
@@ -67,6 +69,7 @@ class Controller(wiring.Component):
                 "decided": In(1),
                 "o": Out(stream.Signature(Result(config.decision))),
                 "busy": Out(1),
+                "counting": Out(1),
             }
         )
 
@@ -79,6 +82,8 @@ class Controller(wiring.Component):
 
         cycles = Signal(32)
         result = self.o.payload
+        # until the result before is taken
+        decision = Signal.like(self.decision)
         leaves = Signal()
         m.d.comb += leaves.eq(self.decided & (self.decision.exit | self.descriptor.final))
         with m.If(self.o.ready):
@@ -90,8 +95,12 @@ class Controller(wiring.Component):
 
         with m.FSM() as machine:
             waits = machine.ongoing("WAIT-FOR-IMAGE")
-            m.d.comb += self.busy.eq(~waits)
-            m.d.sync += cycles.eq(Mux(waits, 0, cycles + 1))
+            gives = machine.ongoing("GIVE-RESULT")
+            m.d.comb += [
+                self.busy.eq(~waits),
+                self.counting.eq(~waits & ~gives & ~self.held),
+            ]
+            m.d.sync += cycles.eq(Mux(waits, 0, Mux(gives, cycles, cycles + 1)))
             with m.State("WAIT-FOR-IMAGE"):
                 with m.If(self.enable & self.loaded):
                     fetch()
@@ -109,18 +118,19 @@ class Controller(wiring.Component):
                     fetch()
             with m.State("DECIDE"):
                 with m.If(leaves):
-                    m.d.sync += [
-                        result.label.eq(self.decision.label),
-                        result.score.eq(self.decision.score),
-                        result.exit_index.eq(self.descriptor.exit_index),
-                        result.cycles.eq(cycles),
-                    ]
+                    m.d.sync += [decision.eq(self.decision), cycles.eq(cycles)]
                     m.next = "GIVE-RESULT"
                 with m.Elif(self.decided):
                     fetch()
             with m.State("GIVE-RESULT"):
                 with m.If(~self.o.valid | self.o.ready):
-                    m.d.sync += self.o.valid.eq(1)
+                    m.d.sync += [
+                        self.o.valid.eq(1),
+                        result.label.eq(decision.label),
+                        result.score.eq(decision.score),
+                        result.exit_index.eq(self.descriptor.exit_index),
+                        result.cycles.eq(cycles),
+                    ]
                     m.d.comb += self.release.eq(1)
                     m.next = "WAIT-FOR-IMAGE"
         return m

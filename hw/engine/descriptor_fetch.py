@@ -32,6 +32,8 @@ class DescriptorFetch(wiring.Component):
     descriptor : Out(Descriptor)
     fetched : Out(1)
         It is complete from the next cycle on.
+    past : Out(1)
+        A word is wanted behind the memory's last.
     """
 
     def __init__(self, config: EngineConfig):
@@ -46,6 +48,7 @@ class DescriptorFetch(wiring.Component):
                 "draining": In(1),
                 "descriptor": Out(Descriptor()),
                 "fetched": Out(1),
+                "past": Out(1),
             }
         )
 
@@ -94,8 +97,12 @@ class DescriptorFetch(wiring.Component):
             m.d.sync += [active.eq(0), index.eq(0)]
         with m.If(fill):
             m.d.sync += active.eq(1)
+        ended = Signal()
+        m.d.sync += self.past.eq(reader.en & ended)
         with m.If(self.rewind):
-            m.d.sync += counter.eq(0)
+            m.d.sync += [counter.eq(0), ended.eq(0)]
         with m.Elif(reader.en):
             m.d.sync += counter.eq(counter + 1)
+            with m.If(counter == self._config.program_words - 1):
+                m.d.sync += ended.eq(1)
         return m

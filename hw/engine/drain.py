@@ -8,7 +8,15 @@ from ...golden.spec.engine import EngineConfig
 from .activation_memory import ActivationMemory
 from .channel_memory import ChannelMemory
 from .drain_lane import DrainLane
-from .payload import ACCUMULATOR, Descriptor, Emission, TileEnd, Transfer, address_width
+from .payload import (
+    ACCUMULATOR,
+    Descriptor,
+    DrainFaults,
+    Emission,
+    TileEnd,
+    Transfer,
+    address_width,
+)
 from .tile_pointer import TilePointer
 from .window_maximum import WindowMaximum
 
@@ -69,6 +77,7 @@ class Drain(wiring.Component):
     channel_enable : In(1)
     done : Out(1)
         The operation's last transfer is offered.
+    faults : Out(DrainFaults)
     """
 
     latency = 1 + WRITTEN
@@ -94,6 +103,7 @@ class Drain(wiring.Component):
                 "channel_word": In(32),
                 "channel_enable": In(1),
                 "done": Out(1),
+                "faults": Out(DrainFaults()),
             }
         )
 
@@ -127,12 +137,21 @@ class Drain(wiring.Component):
             m.d.sync += [valid[-1].eq(valid[-2]), emission[-1].eq(emission[-2])]
 
         # -- the other operand --------------------------------------------------------------------
-        beside = Signal(address_width(config))
+        # with a carry, as `TilePointer` has
+        beside = Signal(address_width(config) + 1)
+        operand = Signal.like(beside)
+        beyond = Signal()
         m.d.sync += [
             beside.eq(fields.residual_base - fields.out_base),
-            self.word_address.eq(emission[READ - 1].address + beside),
+            operand.eq(emission[READ - 1].address + beside),
+            beyond.eq(self.reads & (operand >= config.activation_bytes)),
         ]
-        m.d.comb += self.reads.eq(valid[READ] & fields.residual)
+        m.d.comb += [
+            self.word_address.eq(operand),
+            self.reads.eq(valid[READ] & fields.residual),
+            self.faults.eq(pointer.faults),
+            self.faults.read.eq(beyond),
+        ]
         place = emission[DrainLane.REQUANTIZED - 1].address[:2]
         word = Signal.like(self.word, name="word_held", reset_less=True)
         m.d.sync += word.eq(self.word)

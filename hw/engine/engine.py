@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ...golden.spec.engine import EngineConfig
 from ..decision.unit import DecisionUnit
 from .activation_memory import ActivationMemory
+from .checks import DescriptorCheck, LogitCheck, ReadCheck
 from .controller import Controller
 from .descriptor_fetch import DescriptorFetch
 from .drain import Drain
@@ -14,7 +15,7 @@ from .image_loader import ImageLoader
 from .loops import Loops
 from .mac_array import MacArray
 from .operand_fetch import OperandFetch
-from .payload import ImageBeat, LoadBeat, Result, TileEnd, address_width
+from .payload import Faults, ImageBeat, LoadBeat, Result, TileEnd, address_width
 from .wide_memory import WideMemory
 
 __all__ = ["Engine"]
@@ -55,8 +56,13 @@ class Engine(wiring.Component):
     peek_address, peek_word : In, Out(32)
         An aligned word of the activation memory, `ActivationMemory.word_latency` cycles later, if
         it is not written meanwhile: while `held`, or with no image inside.
-    image_error : Out(1)
-        See `ImageLoader.error`.
+    counting : Out(1)
+        See `Controller`.
+    image_fits : Out(1)
+        See `ImageLoader.fits`.
+    faults : Out(Faults)
+        What is wrong. Behind any but those of an image the engine must be reset, and it must be
+        within 2 cycles: then no result depends on it. Memories keep what they hold.
     image_base, image_stride, image_words : In
         See `ImageLoader`.
     thresholds : In(signed) [n_exits]
@@ -80,7 +86,9 @@ class Engine(wiring.Component):
                 "held": Out(1),
                 "peek_address": In(address),
                 "peek_word": Out(32),
-                "image_error": Out(1),
+                "counting": Out(1),
+                "image_fits": Out(1),
+                "faults": Out(Faults()),
                 "image_base": In(address),
                 "image_stride": In(address),
                 "image_words": In(16),
@@ -136,7 +144,8 @@ class Engine(wiring.Component):
             controller.decided.eq(unit.o.valid),
             loader.release.eq(controller.release),
             self.busy.eq(controller.busy),
-            self.image_error.eq(loader.error),
+            self.counting.eq(controller.counting),
+            self.image_fits.eq(loader.fits),
             loops.descriptor.eq(descriptor),
             loops.start.eq(controller.start),
             drain.descriptor.eq(descriptor),
@@ -149,7 +158,7 @@ class Engine(wiring.Component):
         wiring.connect(m, controller.o, wiring.flipped(self.o))
 
         # -- from the loops to the array ----------------------------------------------------------
-        source = Signal(address_width(config))
+        source = Signal(address_width(config) + 1)
         m.d.sync += source.eq(descriptor.source_base + Mux(descriptor.image, loader.offset, 0))
         m.d.comb += [
             fetch.step.eq(loops.step),
@@ -190,6 +199,37 @@ class Engine(wiring.Component):
         ]
         with m.If(drain.reads):
             m.d.comb += activations.transfer.enable.eq(0)
+        self._elaborate_checks(m, source)
         for inner, port in zip(unit.thresholds, self.thresholds, strict=True):
             m.d.comb += inner.eq(port)
         return m
+
+    def _elaborate_checks(self, m, source):
+        """Tell what is wrong, where addresses and counts are made."""
+        parts = m.submodules
+        m.submodules.descriptor_check = descriptors = DescriptorCheck(self.config)
+        m.submodules.read_check = reads = ReadCheck(self.config)
+        m.submodules.logit_check = logits = LogitCheck(self.config)
+        loops, fetch, drain = parts.loops, parts.operand_fetch, parts.drain
+        lines = Signal()
+        m.d.sync += lines.eq(loops.valid & (loops.step.line >= self.config.weight_lines))
+        m.d.comb += [
+            descriptors.descriptor.eq(loops.descriptor),
+            descriptors.source.eq(source),
+            descriptors.start.eq(loops.start),
+            reads.address.eq(fetch.address),
+            reads.mask.eq(fetch.mask),
+            logits.valid.eq(drain.logit_valid),
+            logits.last.eq(drain.logit_last),
+            self.faults.image_short.eq(parts.image_loader.short),
+            self.faults.image_long.eq(parts.image_loader.long),
+            self.faults.image_keep.eq(self.i.valid & self.i.ready & self.i.payload.spoiled),
+            self.faults.descriptor.eq(descriptors.illegal),
+            self.faults.program.eq(parts.descriptor_fetch.past),
+            self.faults.read.eq(reads.beyond | drain.faults.read),
+            self.faults.write.eq(drain.faults.write | parts.image_loader.beyond),
+            self.faults.weights.eq(lines),
+            self.faults.channels.eq(drain.faults.channels),
+            self.faults.tile.eq(drain.faults.tile),
+            self.faults.classes.eq(logits.wrong),
+        ]

@@ -13,7 +13,8 @@ __all__ = ["ImageLoader"]
 class ImageLoader(wiring.Component):
     """Write the words of each image into the buffer that is free.
 
-    An image whose `last` comes early or late is dropped up to its `last`, and `error` tells.
+    An image whose `last` comes early or late, or with a beat that is spoiled, is dropped up to its
+    `last`.
 
     Throughput: a word a cycle while `granted`.
 
@@ -33,8 +34,12 @@ class ImageLoader(wiring.Component):
         Of that buffer behind the first.
     release : In(1)
         Work on it is done.
-    error : Out(1)
-        An image is dropped; for one cycle.
+    fits : Out(1)
+        The beat that is offered, if it is a last one, ends an image that is not dropped.
+    short, long : Out(1)
+        An image is dropped because its last beat came early, or did not come; for one cycle.
+    beyond : Out(1)
+        An image is written past the memory.
     """
 
     def __init__(self, config: EngineConfig):
@@ -51,7 +56,10 @@ class ImageLoader(wiring.Component):
                 "loaded": Out(1),
                 "offset": Out(address),
                 "release": In(1),
-                "error": Out(1),
+                "fits": Out(1),
+                "short": Out(1),
+                "long": Out(1),
+                "beyond": Out(1),
             }
         )
 
@@ -65,11 +73,12 @@ class ImageLoader(wiring.Component):
         ]
 
         count = Signal(16)
-        address = Signal(address_width(self._config))
+        address = Signal(address_width(self._config) + 1)
         waiting = Signal()  # a transfer for memory
         dropping = Signal()
         final = Signal()  # the word that is awaited ends the image
         beat = self.i.payload
+        # with a carry
         start = self.image_base + Mux(filling, self.image_stride, 0)
         begun = Signal()
         take = Signal()
@@ -77,6 +86,8 @@ class ImageLoader(wiring.Component):
             self.i.ready.eq(~full.bit_select(filling, 1) & (~waiting | self.granted)),
             take.eq(self.i.valid & self.i.ready),
             final.eq(count + 1 == self.image_words),
+            self.fits.eq(final & ~dropping & ~beat.spoiled),
+            self.beyond.eq(waiting & (address >= self._config.activation_bytes)),
             self.transfer.address.eq(address),
             self.transfer.enable.eq(Mux(waiting, 0b1111, 0)),
         ]
@@ -91,14 +102,16 @@ class ImageLoader(wiring.Component):
                 begun.eq(1),
                 count.eq(count + 1),
             ]
-            with m.If(beat.last | final):
+            with m.If(beat.last | final | beat.spoiled):
                 m.d.sync += [begun.eq(0), count.eq(0)]
-            with m.If(beat.last & final):
+            with m.If(beat.spoiled):
+                m.d.sync += dropping.eq(~beat.last)
+            with m.Elif(beat.last & final):
                 m.d.sync += ending.eq(1)
             with m.Elif(beat.last):
-                m.d.comb += self.error.eq(1)
+                m.d.comb += self.short.eq(1)
             with m.Elif(final):
-                m.d.comb += self.error.eq(1)
+                m.d.comb += self.long.eq(1)
                 m.d.sync += dropping.eq(1)
         with m.If(take & dropping & beat.last):
             m.d.sync += dropping.eq(0)

@@ -140,6 +140,7 @@ class Lines(wiring.Component):
         Whether the step's row is in the source.
     advance : In(Advance)
     line : Out
+        With a bit that tells that it is beyond the memory.
     """
 
     def __init__(self, config: EngineConfig):
@@ -150,7 +151,7 @@ class Lines(wiring.Component):
                 "go": In(1),
                 "inside": In(1),
                 "advance": In(Advance()),
-                "line": Out((config.weight_lines - 1).bit_length()),
+                "line": Out((config.weight_lines - 1).bit_length() + 1),
             }
         )
 

@@ -30,7 +30,7 @@ class OperandFetch(wiring.Component):
     source_signed : In(1)
         Whether activations are int8 instead of uint8.
     address : Out
-        To the activation memory.
+        To the activation memory, with the bits that tell where it lies beyond.
     mask : Out(in_lanes)
     bytes : In(8 [in_lanes])
     line : Out
@@ -51,7 +51,7 @@ class OperandFetch(wiring.Component):
                 "base": In(address_width(config)),
                 "column_limit": In(offset),
                 "source_signed": In(1),
-                "address": Out(address_width(config)),
+                "address": Out(offset),
                 "mask": Out(config.in_lanes),
                 "bytes": In(data.ArrayLayout(8, config.in_lanes)),
                 "line": Out((config.weight_lines - 1).bit_length()),

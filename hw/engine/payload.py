@@ -5,11 +5,14 @@ from amaranth.lib import data
 
 from ...golden.spec.decision import DecisionConfig
 from ...golden.spec.engine import ACCUMULATOR_WIDTH, EngineConfig
+from ...golden.spec.engine_faults import IMAGE_FAULTS, PROGRAM_FAULTS
 from ...golden.spec.operation import NARROW, WIDE, WORDS, flags_of
 
 __all__ = [
     "Descriptor",
+    "DrainFaults",
     "Emission",
+    "Faults",
     "ImageBeat",
     "LoadBeat",
     "Result",
@@ -78,7 +81,7 @@ class Step(data.StructLayout):
     inside : 1
         Whether the row is in the source; nothing is added otherwise.
     line : unsigned
-        Line of weights.
+        Line of weights, with a bit that tells that it is beyond the memory.
     last : 1
         Whether it ends a tile.
     tile : TileEnd
@@ -92,7 +95,7 @@ class Step(data.StructLayout):
                 "row": offset,
                 "column": offset,
                 "inside": 1,
-                "line": (config.weight_lines - 1).bit_length(),
+                "line": (config.weight_lines - 1).bit_length() + 1,
                 "last": 1,
                 "tile": TileEnd(),
             }
@@ -126,6 +129,20 @@ class Emission(data.StructLayout):
         )
 
 
+class DrainFaults(data.StructLayout):
+    """What the drain finds wrong: those of `Faults`, each for one cycle."""
+
+    def __init__(self):
+        super().__init__(dict.fromkeys(("read", "write", "channels", "tile"), 1))
+
+
+class Faults(data.StructLayout):
+    """What is wrong, each for one cycle; see `offramp.golden.spec.engine_faults`."""
+
+    def __init__(self):
+        super().__init__(dict.fromkeys((*IMAGE_FAULTS, *PROGRAM_FAULTS), 1))
+
+
 class Transfer(data.StructLayout):
     """An aligned word of four bytes that goes to the activation memory.
 
@@ -149,10 +166,20 @@ class Transfer(data.StructLayout):
 
 
 class ImageBeat(data.StructLayout):
-    """Four bytes of an image, the first in the lowest bits, and whether it ends there."""
+    """Four bytes of an image.
+
+    Members
+    -------
+    data : 8 bits [4]
+        The first in the lowest bits.
+    last : 1
+        The image ends here.
+    spoiled : 1
+        It is to be dropped.
+    """
 
     def __init__(self):
-        super().__init__({"data": data.ArrayLayout(8, 4), "last": 1})
+        super().__init__({"data": data.ArrayLayout(8, 4), "last": 1, "spoiled": 1})
 
 
 class LoadBeat(data.StructLayout):

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.engine import EngineConfig
 from ...golden.spec.operation import NARROW
-from .payload import Descriptor, Emission, TileEnd, address_width
+from .payload import Descriptor, DrainFaults, Emission, TileEnd, address_width
 
 __all__ = ["TilePointer"]
 
@@ -27,6 +27,8 @@ class TilePointer(wiring.Component):
     emission : Out(Emission)
     line : Out
         Of the channel memory.
+    faults : Out(DrainFaults)
+        One cycle behind the step; `tile` behind the tile.
     """
 
     def __init__(self, config: EngineConfig):
@@ -40,6 +42,7 @@ class TilePointer(wiring.Component):
                 "valid": Out(1),
                 "emission": Out(Emission(config)),
                 "line": Out((config.channel_lines - 1).bit_length()),
+                "faults": Out(DrainFaults()),
             }
         )
 
@@ -64,11 +67,12 @@ class TilePointer(wiring.Component):
         with m.Elif(self.valid):
             m.d.sync += [active.eq(~last_step), step.eq(step + 1)]
 
-        address = Signal(address_width(config))
+        # each with a carry: what is used beyond the memory is a fault
+        address = Signal(address_width(config) + 1)
         pixel = Signal.like(address)
         group = Signal.like(address)
-        line = Signal.like(self.line)
-        group_line = Signal.like(self.line)
+        line = Signal(len(self.line) + 1)
+        group_line = Signal.like(line)
         next_pixel = pixel + fields.out_pixel_step
         next_group = group + fields.out_group_step
         with m.If(self.start):
@@ -94,5 +98,10 @@ class TilePointer(wiring.Component):
             emission.window_last.eq(end.window_last),
             emission.last.eq(last_step & end.group_last & end.last_group),
             self.line.eq(line),
+        ]
+        m.d.sync += [
+            self.faults.write.eq(self.valid & (address >= config.activation_bytes)),
+            self.faults.channels.eq(self.valid & (line >= config.channel_lines)),
+            self.faults.tile.eq(self.tile & active & ~(self.valid & last_step)),
         ]
         return m

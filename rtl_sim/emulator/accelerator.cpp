@@ -1,6 +1,7 @@
 // Drives the Verilated engine: a program and images in, results and cycle counts out.
 //
 // THRESHOLD_PORTS is PORT(0) PORT(1) ...: one for each exit of the engine.
+// FAULT_PORTS is PORT(faults_...) ...: one for each fault of a program, in their order.
 
 #include <algorithm>
 #include <cstdint>
@@ -28,11 +29,23 @@ public:
     }
 
     void reset() {
+        model.i_valid = 0;
         model.rst = 1;
         settle();
         rise();
         model.rst = 0;
         settle();
+    }
+
+    // Which fault of the program the engine reports in this cycle, from 0 on; -1 for none.
+    int fault() const {
+        int number = 0;
+#define PORT(name)                       \
+    if (model.name) return number;       \
+    ++number;
+        FAULT_PORTS
+#undef PORT
+        return -1;
     }
 
     // Inputs are set before; outputs read after are those of this cycle.
@@ -116,7 +129,8 @@ EXPORT void offramp_hold(void* handle, int32_t hold) {
 }
 
 // Feed images of `words` words each and collect a result of each. Returns 0; -1 if `watchdog`
-// cycles pass without a word taken or a result; -2 if the engine says that an image is wrong.
+// cycles pass without a word taken or a result; -2 if the engine says that an image is wrong, -10
+// and below that the program is: the engine is then reset, and its memories hold what they did.
 // With `until_held` returns 1 as soon as the engine holds; the image is then inside.
 EXPORT int32_t offramp_run(void* handle, const uint32_t* images, int64_t n, int64_t words,
                            uint32_t stall_in, uint32_t stall_out, uint64_t seed, int64_t watchdog,
@@ -138,7 +152,12 @@ EXPORT int32_t offramp_run(void* handle, const uint32_t* images, int64_t n, int6
         model.o_ready = !random.below(stall_out);
         engine.settle();
         if (until_held && model.held) return 1;
-        if (model.image_error) return -2;
+        if (model.faults_image_short || model.faults_image_long) return -2;
+        if (const int fault = engine.fault(); fault >= 0) {
+            engine.rise();
+            engine.reset();
+            return -10 - fault;
+        }
         const bool taken = model.i_valid && model.i_ready;
         const bool result = model.o_valid && model.o_ready;
         if (result) {
@@ -176,6 +195,7 @@ EXPORT int32_t offramp_advance(void* handle, int64_t watchdog) {
         engine.settle();
         if (model.o_valid) return 0;
         if (model.held) return 1;
+        if (const int fault = engine.fault(); fault >= 0) return -10 - fault;
         engine.rise();
     }
     return -1;

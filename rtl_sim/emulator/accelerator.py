@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...golden.spec.engine import EngineConfig
+from ...golden.spec.engine_faults import PROGRAM_FAULTS
 from ...golden.spec.program import Program
 from ...hw.engine.delivery import MODULE_NAME, engine_verilog
 from .build import build_library
@@ -21,8 +22,25 @@ _DRIVER = Path(__file__).with_suffix(".cpp")
 WATCHDOG_CYCLES = 20_000_000
 """Cycles without an image word taken or a result after which the engine is said to hang."""
 
+FIRST_FAULT = -10
+"""What the driver answers for the first fault of a program; for each further one 1 less."""
+
 # generated once a process: that takes longer than loading the library
 _verilog_of = cache(engine_verilog)
+
+
+class EngineFaultError(EmulationError):
+    """The engine reports a fault of its program.
+
+    Attributes
+    ----------
+    fault : str
+        Its name, of `PROGRAM_FAULTS`.
+    """
+
+    def __init__(self, fault: str):
+        super().__init__(f"Program must be legal, but the engine reports: {PROGRAM_FAULTS[fault]}")
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -69,6 +87,7 @@ class EngineEmulator:
         width = config.decision.score_format.width
         defines = {
             "THRESHOLD_PORTS": " ".join(f"PORT({k})" for k in range(config.decision.n_exits)),
+            "FAULT_PORTS": " ".join(f"PORT(faults_{name})" for name in PROGRAM_FAULTS),
             "SCORE_WIDTH": f"{width}",
             "SCORE_MASK": f"{(1 << width) - 1}",
         }
@@ -153,6 +172,8 @@ class EngineEmulator:
         ------
         EmulationError
             The engine hangs, or says that an image is not of its size.
+        EngineFaultError
+            It says that the program is illegal. It is reset then, its memories are not.
         """
         program = self._loaded()
         words = _image_words(images, program)
@@ -252,3 +273,5 @@ def _check(status: int) -> None:
         raise EmulationError(f"Engine must give a result within {WATCHDOG_CYCLES} cycles")
     if status == -2:
         raise EmulationError("Images must be of the size that the program says")
+    if status <= FIRST_FAULT:
+        raise EngineFaultError(list(PROGRAM_FAULTS)[FIRST_FAULT - status])

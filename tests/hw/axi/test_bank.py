@@ -61,6 +61,13 @@ MAP = RegisterMap(
             fields=(field("word", 0, 32),),
             text="",
         ),
+        Register(
+            name="locked",
+            offset=0x20,
+            fields=(field("low", 0, 4, Access.WRITE_ONLY), field("high", 8, 4, RW)),
+            idle_only=True,
+            text="",
+        ),
     ),
 )
 
@@ -85,7 +92,9 @@ def test_registers_start_at_their_reset_values():
     bench = Bench()
 
     async def testbench(ctx):
-        for register in MAP.registers[:-2]:
+        for register in MAP.registers:
+            if register.name in ("time", "store"):
+                continue
             for address in register.addresses:
                 assert await read(ctx, bench.slave.bus, address) == register.reset
         assert ctx.get(bench.bank.mixed_low) == 5
@@ -125,6 +134,8 @@ def test_random_writes_are_taken_exactly_where_the_map_accepts_them():
                 accepted += 1
                 if found[0].name == "mixed":
                     words[address] = word & ~0x30000
+                elif found[0].name == "locked":
+                    words[address] = word & ~0xF
                 elif found[0].name == "level":
                     words[address] = word
         assert accepted > 100
@@ -156,6 +167,31 @@ def test_pulse_is_high_in_the_cycle_of_its_write():
     assert pulses == [(3, 1), (1, 1), (2, 1)]
 
 
+def test_register_for_an_idle_unit_refuses_writes_while_it_works():
+    bench = Bench()
+    bank = bench.bank
+    written = []
+
+    async def watch(ctx):
+        async for _, _, strobe, low in ctx.tick().sample(bank.locked_written, bank.locked_low):
+            if strobe:
+                written.append(low)
+
+    async def testbench(ctx):
+        bus = bench.slave.bus
+        assert await write(ctx, bus, 0x20, 0x305) == OKAY
+        ctx.set(bank.working, 1)
+        assert await write(ctx, bus, 0x20, 0x406) == SLVERR
+        assert await write(ctx, bus, 0x04, 0x100003) == OKAY
+        ctx.set(bank.working, 0)
+        # each write is told, also that of a 0
+        assert await write(ctx, bus, 0x20, 0x500) == OKAY
+        assert await read(ctx, bus, 0x20) == 0x500
+
+    simulate(bench, testbench, background=[watch])
+    assert written == [5, 0]
+
+
 def test_flag_is_cleared_by_one_and_setting_wins():
     bench = Bench()
     bank = bench.bank
@@ -167,6 +203,7 @@ def test_flag_is_cleared_by_one_and_setting_wins():
         await ctx.tick()
         ctx.set(bank.flags_one, 0)
         ctx.set(bank.flags_two, 0)
+        assert ctx.get(bank.flags_flags) == 0x21
         assert await read(ctx, bus, 0x0C) == 0x21
         await write(ctx, bus, 0x0C, 0x10)
         assert await read(ctx, bus, 0x0C) == 0x21
