@@ -30,6 +30,7 @@ bench: $(VENV)/installed
 	$(BIN)/offramp bench accelerator-random
 	$(BIN)/offramp bench mutation
 	$(BIN)/offramp bench coverage
+	$(BIN)/offramp bench buses
 	$(BIN)/offramp bench formal
 	$(BIN)/offramp bench vectors
 	$(BIN)/offramp bench decision $(DATA:%=--data-dir %)

@@ -15,6 +15,7 @@ from .decision import Integers, Logits
 from .spec.criteria import Criterion
 from .spec.decision import DecisionConfig
 from .spec.decision_registers import decision_registers
+from .spec.decision_streams import legal_logits
 from .spec.histogram import histogram_bin
 from .spec.registers import WORD_MASK, Access
 from .spec.rules import ExitRule
@@ -28,11 +29,11 @@ class Vector:
     Attributes
     ----------
     logits : tuple of int
-        In the format of the configuration, any number from 1.
+        In the format of the configuration, any number from 1; of `logits_of_beats`.
     exit_index, tag : int
         As in the TUSER of the last beat.
     keep : bool
-        Whether all beats had all TKEEP bits set.
+        Whether the TKEEP of all beats was legal.
     """
 
     logits: tuple[int, ...]
@@ -120,7 +121,7 @@ class DecisionBank:
         )
         error = any(errors.values())
 
-        logits = np.array([self._fit(vector.logits)], dtype=np.int64)
+        logits = np.array([legal_logits(config, vector.logits)], dtype=np.int64)
         label = int(logits.argmax())
         # an exit that there is not counts as the first
         index = 0 if errors["exit_index"] else vector.exit_index
@@ -162,14 +163,6 @@ class DecisionBank:
             }
         # of the rule only what makes the score
         return rule_score(self.config, ExitRule(threshold=0, criterion=criterion, **gate), logits)
-
-    def _fit(self, logits: tuple[int, ...]) -> tuple[int, ...]:
-        """Return what is decided of a vector of any length: too many lose all but the last."""
-        if len(logits) == 1:
-            return logits * 2
-        if len(logits) > self.config.n_classes:
-            return (*logits[: self.config.n_classes - 1], logits[-1])
-        return logits
 
     def hand_over(self, decision: BankDecision) -> None:
         """Count a decision that the receiver takes now."""

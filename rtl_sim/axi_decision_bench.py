@@ -12,6 +12,24 @@ from .runner import BenchResult, available_simulators, run_bench
 # by name: what only the simulator's process needs stays out of this one
 _BENCH = "offramp.rtl_sim.benches.axi_decision"
 
+BUS_CONFIGS = {
+    "three-exits": DecisionConfig(n_classes=6, n_exits=3),
+    "smallest": DecisionConfig(n_classes=2, logit_width=4, fraction_bits=2, n_exits=1, tag_width=1),
+    "wide": DecisionConfig(n_classes=5, logit_width=12, fraction_bits=6, n_exits=4, tag_width=28),
+    "two-criteria": DecisionConfig(n_classes=5, n_exits=3, criteria=("confidence", "margin")),
+    "entropy": DecisionConfig(n_classes=5, n_exits=3, criteria=("entropy",)),
+    "all-criteria": DecisionConfig(
+        n_classes=5,
+        n_exits=3,
+        tag_width=6,
+        criteria=("confidence", "margin", "entropy", "gate", "patience"),
+    ),
+    "two-lanes": DecisionConfig(lanes=2, n_classes=7, logit_width=12, fraction_bits=6, n_exits=3),
+    "four-lanes": DecisionConfig(lanes=4, n_classes=11, n_exits=3),
+    "eight-lanes": DecisionConfig(lanes=8, n_classes=2, n_exits=1, tag_width=1),
+}
+"""Units that the bench is green on, of every shape, by name."""
+
 
 def run_axi_decision_bench(
     config: DecisionConfig,

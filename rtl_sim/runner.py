@@ -246,6 +246,8 @@ def _environment_of(added: Mapping[str, str]) -> dict[str, str]:
         object_cache.FOLDER_VARIABLE: str(cache_folder().resolve()),
         # the bench takes most of the time, not the model: better compiled fast
         "MAKEFLAGS": f"{kept['MAKEFLAGS']} OPT_FAST=-O1 OPT_SLOW=-O0",
+        # of all modules, as cocotb would, it takes seconds
+        "COCOTB_REWRITE_ASSERTION_FILES": "benches/*.py *_bench.py",
         **added,
     }
 

@@ -36,7 +36,7 @@ def decision_registers(config: DecisionConfig) -> RegisterMap:
         registers=(
             *_identification(config),
             _control(),
-            _status(),
+            _status(config),
             _budget_guard(config),
             _build_criteria(config),
             _cycles("cycles_low", 0x020, latch=True),
@@ -284,12 +284,15 @@ def _control() -> Register:
     )
 
 
-def _status() -> Register:
+def _status(config: DecisionConfig) -> Register:
+    keep = "a beat had TKEEP bits at 0"
+    if config.lanes > 1:
+        keep += ", other than those of a last beat behind whole logits from the lowest on"
     flags = (
         ("short_vector", "a vector had fewer than 2 logits"),
         ("long_vector", "a vector had more logits than classes"),
         ("exit_index", "a vector came for an exit that there is not"),
-        ("keep", "a beat had TKEEP bits at 0"),
+        ("keep", keep),
     )
     return Register(
         name="status",

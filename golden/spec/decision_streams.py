@@ -1,6 +1,6 @@
 """The words of the AXI4-Streams of the exit decision unit: logits in, decisions out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from .checks import require_int
 from .criteria import Criterion
@@ -57,8 +57,6 @@ def check_bus_config(config: DecisionConfig) -> DecisionConfig:
             "Registers of a unit with buses must have operand and not input, "
             f"not {config.registers!r}"
         )
-    if config.lanes > 1:
-        raise ValueError(f"Lanes of a unit with buses must be 1, not {config.lanes}")
     return config
 
 
@@ -73,6 +71,66 @@ def samples_with_last(config: DecisionConfig) -> bool:
 def logit_bytes(config: DecisionConfig) -> int:
     """Return the bytes of a logit in TDATA; bits beyond its width are ignored."""
     return (config.logit_width + 7) // 8
+
+
+def beat_bytes(config: DecisionConfig) -> int:
+    """Return the bytes of the TDATA of logits: one logit, or as many as there are lanes."""
+    return config.lanes * logit_bytes(config)
+
+
+def logits_of_beats(
+    config: DecisionConfig, beats: Sequence[tuple[int, int]]
+) -> tuple[tuple[int, ...], bool]:
+    """Return the logits that are decided of a packet, and whether its TKEEP was legal.
+
+    Before the last beat all lanes count. Of the last beat lane 0 counts, and those behind it up to
+    the first one of which a byte is missing. TKEEP is legal if it says just that: all ones before
+    the last beat, and there the whole bytes of one lane or more, from lane 0 on.
+
+    Parameters
+    ----------
+    config : DecisionConfig
+    beats : sequence of (int, int)
+        TDATA and TKEEP of each beat.
+    """
+    n_bytes, lanes, width = logit_bytes(config), config.lanes, config.logit_width
+    logits: list[int] = []
+    legal = True
+    for place, (data, keep) in enumerate(beats):
+        kept = lanes
+        if place == len(beats) - 1:
+            whole = [
+                keep >> (lane * n_bytes) & _ones(n_bytes) == _ones(n_bytes) for lane in range(lanes)
+            ]
+            whole[0] = True
+            kept = (*whole, False).index(False)
+        legal = legal and keep == _ones(kept * n_bytes)
+        for lane in range(kept):
+            word = data >> (8 * lane * n_bytes) & _ones(width)
+            logits.append(word - (word >> (width - 1) << width))
+    return tuple(logits), legal
+
+
+def legal_logits(config: DecisionConfig, logits: tuple[int, ...]) -> tuple[int, ...]:
+    """Return what is decided in place of a packet's logits, any number from 1 on.
+
+    Of too many, the beats that a longest vector can have count, the last one in place of the last
+    of these, and there as many logits as such a vector can have. A single one counts twice.
+    """
+    if len(logits) > config.n_classes:
+        before = config.lanes * (max_beats(config) - 1)
+        last = (len(logits) - 1) // config.lanes * config.lanes
+        logits = (*logits[:before], *logits[last : last + config.n_classes - before])
+    return logits * 2 if len(logits) == 1 else logits
+
+
+def max_beats(config: DecisionConfig) -> int:
+    """Return the beats of a longest vector."""
+    return -(-config.n_classes // config.lanes)
+
+
+def _ones(n: int) -> int:
+    return (1 << n) - 1
 
 
 def user_fields(config: DecisionConfig) -> tuple[Field, ...]:

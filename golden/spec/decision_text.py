@@ -10,6 +10,7 @@ from .decision_streams import (
     decision_fields,
     decision_width,
     has_wide_score,
+    logit_bytes,
     samples_with_last,
     user_fields,
 )
@@ -137,7 +138,7 @@ selected. The bins of the histogram, the first and the last without an end:
 {criteria_table(config)}
 ## AXI4-Stream: logits in
 
-One logit a beat, in the low bits of TDATA, TLAST with the last of a vector, TKEEP all ones.
+{_logits_text(config)}
 TUSER of the last beat:
 
 {field_markdown(user_fields(config))}
@@ -147,6 +148,24 @@ One beat for each vector, in order, TLAST and TKEEP all ones. TUSER as it came i
 {decision_width(config)} bits:
 
 {field_markdown(decision_fields(config))}"""
+
+
+def _logits_text(config: DecisionConfig) -> str:
+    if config.lanes == 1:
+        return fill(
+            "One logit a beat, in the low bits of TDATA, TLAST with the last of a vector, "
+            "TKEEP all ones.",
+            LINE_WIDTH,
+        )
+    n_bits = 8 * logit_bytes(config)
+    return fill(
+        f"{config.lanes} logits a beat, {n_bits} bits of TDATA for each, the lowest class lowest; "
+        "TLAST with the last beat of a vector. TKEEP is all ones before that; there it has all "
+        "bytes of the logits that are left, one or more, from the lowest on. Whatever it is, all "
+        "logits count before the last beat, and there the lowest and those up to the first one of "
+        "which a byte is missing.",
+        LINE_WIDTH,
+    )
 
 
 _SCORES = {

@@ -11,10 +11,10 @@ from ...golden.spec.decision_registers import (
     decision_registers,
 )
 from ...golden.spec.decision_streams import (
+    beat_bytes,
     check_bus_config,
     decision_fields,
     decision_width,
-    logit_bytes,
     samples_with_last,
     user_fields,
     user_width,
@@ -35,7 +35,7 @@ __all__ = ["AxiDecisionUnit", "axi_members"]
 
 N_INSIDE = 8
 """Most vectors between the last beat at the intake and the decision: more than the core holds of
-those that come a logit a cycle, so that none waits for it."""
+those of 3 beats and more, so that none of these waits for it."""
 
 
 N_JUDGED = 2
@@ -45,7 +45,7 @@ N_JUDGED = 2
 def axi_members(config: DecisionConfig) -> dict[str, wiring.Member]:
     """Return the members of the unit with buses, named as AXI names ports."""
     return {
-        "s_axis": In(AxiStream(logit_bytes(config), user_width(config))),
+        "s_axis": In(AxiStream(beat_bytes(config), user_width(config))),
         "m_axis": Out(AxiStream(decision_width(config) // 8, user_width(config))),
         "s_axil": In(AxiLite(ADDRESS_WIDTH)),
     }
@@ -89,8 +89,8 @@ class AxiDecisionUnit(wiring.Component):
     No output depends on an input in the same cycle.
 
     Latency: `latency` cycles from the last beat to `m_axis.tvalid`. Throughput: that of the core;
-    the counters take a decision every 3 cycles, so only vectors of 2 logits wait for them, and any
-    for a read of a counter.
+    the counters take a decision every 3 cycles, so only vectors of 2 beats or fewer wait for them,
+    and any for a read of a counter.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class AxiDecisionUnit(wiring.Component):
     Members
     -------
     s_axis : In(AxiStream)
-        A logit a beat, see `VectorIntake`.
+        A logit a beat, or one for each lane, see `VectorIntake`.
     m_axis : Out(AxiStream)
         Decisions; TDATA and TUSER as in `offramp.golden.spec.decision_streams`.
     s_axil : In(AxiLite)

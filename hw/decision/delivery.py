@@ -111,6 +111,8 @@ def axi_ports(config: DecisionConfig) -> tuple[PortDescription, ...]:
         name = "_".join(path)
         channel = next(channel for channel in _CHANNELS if name.startswith(channel))
         text = f"{_CHANNELS[channel]}: {_SIGNALS[name.removeprefix(channel)]}"
+        if name == "s_axis_tkeep" and config.lanes > 1:
+            text += "; of a last beat those of its logits, from the lowest on"
         direction = "input" if member.flow is In else "output"
         ports.append(PortDescription(name, direction, Shape.cast(member.shape).width, text))
     return tuple(ports)

@@ -88,11 +88,12 @@ def _setting_text(config: DecisionConfig, port: str) -> str:
     if Criterion.GATE in config.criteria:
         low, high = gate_bias_bounds(config)
         values |= {"offset_low": str(low), "offset_high": str(high)}
-    when = (
-        "sampled in the cycle after the last logit, later while a decision waits"
-        if samples_with_last(config)
-        else "constant while a vector of the exit is inside"
-    )
+    if config.lanes > 1:
+        when = "taken with the last beat"
+    elif samples_with_last(config):
+        when = "sampled in the cycle after the last logit, later while a decision waits"
+    else:
+        when = "constant while a vector of the exit is inside"
     return f"{_SETTINGS[setting].format(**values)}; {when}"
 
 

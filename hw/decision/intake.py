@@ -6,8 +6,15 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.criteria import SELECTION_WIDTH
 from ...golden.spec.decision import DecisionConfig
-from ...golden.spec.decision_streams import logit_bytes, user_fields, user_width
+from ...golden.spec.decision_streams import (
+    beat_bytes,
+    logit_bytes,
+    max_beats,
+    user_fields,
+    user_width,
+)
 from ..axi.signature import AxiStream
+from .lane_mask import LaneMask
 from .payload import LogitBeat
 
 __all__ = ["Errors", "VectorIntake", "VectorNote"]
@@ -48,19 +55,21 @@ class VectorIntake(wiring.Component):
     """Take vectors from AXI4-Stream and give the core legal ones.
 
     What is illegal is flagged and reaches the core in a legal form, so that each TLAST has one
-    decision: of a vector that is too long all but the first ``n_classes - 1`` logits and the last
-    are dropped, a single logit is sent twice, an exit that there is not counts as exit 0.
+    decision: of a vector that is too long the beats between are dropped, and what is too much of
+    the last; a single logit is sent twice, an exit that there is not counts as exit 0. See
+    `offramp.golden.spec.decision_streams.logits_of_beats` and `legal_logits`.
 
     With a vector's last beat the enable of its exit and the budget guard are sampled: they hold
     for this vector, whatever is written later, so a write never falls inside one.
 
-    Latency: 1 cycle. Throughput: one logit a cycle. `bus.tready` depends on no input of the bus.
+    Latency: 1 cycle. Throughput: one beat a cycle. `bus.tready` depends on no input of the bus.
 
     Members
     -------
     bus : In(AxiStream)
-        TDATA is the logit, bits beyond its width ignored; TKEEP must be all ones; TUSER is taken
-        from the last beat.
+        TDATA is a logit, or one for each lane, in whole bytes, bits beyond its width ignored.
+        TKEEP must be all ones; with several lanes that of a last beat says which lanes hold
+        logits, those from lane 0 on without a gap. TUSER is taken from the last beat.
     enable : In(1)
         Begin vectors; one that was begun is finished without it.
     hold : In(1)
@@ -87,7 +96,7 @@ class VectorIntake(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "bus": In(AxiStream(logit_bytes(config), user_width(config))),
+                "bus": In(AxiStream(beat_bytes(config), user_width(config))),
                 "enable": In(1),
                 "hold": In(1),
                 "criterion_enable": In(1).array(config.n_exits),
@@ -110,7 +119,8 @@ class VectorIntake(wiring.Component):
         full = Signal()
         beat = Signal(LogitBeat(config))
         twice = Signal()
-        position = Signal(range(config.n_classes))
+        # of the beat in a longest vector; Verilog has no signal without bits
+        position = Signal(range(max(2, max_beats(config))))
         begun = Signal()
         excess = Signal()
         take = Signal()
@@ -119,7 +129,7 @@ class VectorIntake(wiring.Component):
             take.eq(bus.tvalid & bus.tready),
             self.taken.eq(take & bus.tlast),
             # too many, unless this is the last: that one is needed to end the vector
-            excess.eq((position == config.n_classes - 1) & ~bus.tlast),
+            excess.eq((position == max_beats(config) - 1) & ~bus.tlast),
             self.o.valid.eq(full),
             self.o.payload.eq(beat),
             self.o.payload.last.eq(beat.last & ~twice),
@@ -128,7 +138,8 @@ class VectorIntake(wiring.Component):
         exit_index, sample = (
             bus.tuser[field.lsb : field.lsb + field.width] for field in user_fields(config)
         )
-        errors = self._elaborate_errors(m, take, begun, excess, exit_index)
+        mask = self._elaborate_lanes(m, position)
+        errors = self._elaborate_errors(m, take, begun, excess, exit_index, mask=mask)
         m.d.comb += self.exit_index.eq(Mux(errors.exit_index, 0, exit_index))
         self._elaborate_note(m, errors, exit_index)
 
@@ -141,15 +152,44 @@ class VectorIntake(wiring.Component):
             with m.If(excess):
                 m.d.sync += position.eq(position)
             with m.Else():
+                m.d.sync += full.eq(1)
+                if mask is None:
+                    m.d.sync += [
+                        twice.eq(bus.tlast & ~begun),
+                        beat.logit.eq(bus.tdata[: config.logit_width]),
+                    ]
+                else:
+                    self._elaborate_beat(m, beat, begun, mask)
                 m.d.sync += [
-                    full.eq(1),
-                    twice.eq(bus.tlast & ~begun),
-                    beat.logit.eq(bus.tdata[: config.logit_width]),
                     beat.last.eq(bus.tlast),
                     beat.exit_index.eq(self.exit_index),
                     beat.tag.eq(sample),
                 ]
         return m
+
+    def _elaborate_lanes(self, m, position):
+        """Return what TKEEP says of a last beat; None with one lane."""
+        if self._config.lanes == 1:
+            return None
+        m.submodules.mask = mask = LaneMask(self._config)
+        at_end = position == max_beats(self._config) - 1
+        m.d.comb += [mask.tkeep.eq(self.bus.tkeep), mask.full.eq(at_end)]
+        return mask
+
+    def _elaborate_beat(self, m, beat, begun, mask):
+        """Take over the logits of several lanes."""
+        config, bus = self._config, self.bus
+        step = 8 * logit_bytes(config)
+        for lane, logit in enumerate(beat.logits):
+            m.d.sync += logit.eq(bus.tdata[lane * step : lane * step + config.logit_width])
+        m.d.sync += beat.keep.eq(mask.counts)
+        # where a longest vector has one beat, the last one is all that is left of a longer one
+        single = ~begun if max_beats(config) > 1 else 1
+        with m.If(bus.tlast & mask.alone & single):
+            m.d.sync += [
+                beat.logits[1].eq(bus.tdata[: config.logit_width]),
+                beat.keep[1].eq(1),
+            ]
 
     def _of_exit(self, m, values, exit_index):
         """Return the element of an array of an exit, that of exit 0 if there is no such exit."""
@@ -161,8 +201,8 @@ class VectorIntake(wiring.Component):
                     m.d.comb += chosen.eq(values[number])
         return chosen
 
-    def _elaborate_errors(self, m, take, begun, excess, exit_index):
-        bus = self.bus
+    def _elaborate_errors(self, m, take, begun, excess, exit_index, *, mask):
+        config, bus = self._config, self.bus
         errors = Signal(Errors())
         dropped, gap = Signal(), Signal()
         with m.If(take):
@@ -171,13 +211,20 @@ class VectorIntake(wiring.Component):
                 dropped.eq(excess),
                 gap.eq(~bus.tlast & errors.keep),
             ]
-        m.d.comb += [
-            errors.short_vector.eq(~begun),
-            errors.long_vector.eq(dropped),
-            errors.keep.eq(gap | ~bus.tkeep.all()),
-        ]
-        if self._config.n_exits < 1 << len(exit_index):
-            m.d.comb += errors.exit_index.eq(exit_index >= self._config.n_exits)
+        if mask is None:
+            m.d.comb += [
+                errors.short_vector.eq(~begun),
+                errors.long_vector.eq(dropped),
+                errors.keep.eq(gap | ~bus.tkeep.all()),
+            ]
+        else:
+            m.d.comb += [
+                errors.short_vector.eq(~begun & mask.alone),
+                errors.long_vector.eq(dropped | mask.too_many),
+                errors.keep.eq(gap | Mux(bus.tlast, ~mask.legal, ~bus.tkeep.all())),
+            ]
+        if config.n_exits < 1 << len(exit_index):
+            m.d.comb += errors.exit_index.eq(exit_index >= config.n_exits)
         with m.If(self.taken):
             m.d.comb += self.errors.eq(errors)
         return errors

@@ -49,6 +49,8 @@ REGISTER_OF_SETTING = {
 class SampledSettings(wiring.Component):
     """Sample the settings of a vector's exit with its last beat, for a core that needs them next.
 
+    A core with several lanes needs them as it takes that beat, another in the cycle after.
+
     Members
     -------
     settings : In(ExitSettings) [n_exits]
@@ -62,7 +64,8 @@ class SampledSettings(wiring.Component):
         It takes it.
     o : Out(ExitSettings) [n_exits]
         All alike: those of the vector whose last beat the core has taken, from the cycle after
-        that until it takes the next one.
+        that until it takes the next one. With several lanes those of the last beat that is offered
+        to the core, while it is.
     """
 
     def __init__(self, config: DecisionConfig):
@@ -92,9 +95,12 @@ class SampledSettings(wiring.Component):
                     m.d.comb += chosen.eq(self.settings[number])
         with m.If(self.taken):
             m.d.sync += sampled.eq(chosen)
-        # the next vector may end here before the core has closed the last one
-        with m.If(self.closes & self.passed):
-            m.d.sync += kept.eq(sampled)
+        if self._config.lanes > 1:
+            m.d.comb += kept.eq(sampled)
+        else:
+            # the next vector may end here before the core has closed the last one
+            with m.If(self.closes & self.passed):
+                m.d.sync += kept.eq(sampled)
         for o in self.o:
             m.d.comb += o.eq(kept)
         return m

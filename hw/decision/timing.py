@@ -43,7 +43,7 @@ def throughput_text(config: DecisionConfig, *, buses: bool = False) -> str:
     if Criterion.ENTROPY in config.criteria:
         text += " of one length, 4 logits or more"
     elif buses:
-        text += " of 3 logits or more"
+        text += f" of 3 {'logits' if config.lanes == 1 else 'beats'} or more"
     if Criterion.GATE in config.criteria:
         gate = GATE_WEIGHT.width * len(config.features) + 3
         text += f"; a vector under the gate every {gate} cycles"

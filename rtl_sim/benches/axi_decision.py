@@ -32,7 +32,7 @@ from cocotbext.axi import (
 from ...golden.bank import Vector
 from ...golden.spec.criteria import Criterion
 from ...golden.spec.decision_registers import decision_registers
-from ...golden.spec.decision_streams import logit_bytes, pack, user_fields
+from ...golden.spec.decision_streams import beat_bytes, logit_bytes, pack, user_fields
 from ...golden.spec.registers import WORD_BYTES, WORD_MASK
 from ...hw.decision.axi import AxiDecisionUnit
 from . import CLOCK_PERIOD_NS
@@ -48,8 +48,8 @@ THRESHOLD = REGISTERS["threshold"].field("score")
 SETTINGS = [register for register in REGISTERS.registers if register.writable and register.arrays]
 """The registers of the exits."""
 N_VECTORS = int(os.environ.get("OFFRAMP_BENCH_VECTORS", "150"))
-SHORT = 4 if Criterion.ENTROPY in CONFIG.criteria else 3
-"""Logits of the shortest vectors that flow without a bubble."""
+SHORT = 4 if Criterion.ENTROPY in CONFIG.criteria else 2 * CONFIG.lanes + 1
+"""Logits of the shortest vectors that flow without a bubble: those of 3 beats, or of 4."""
 N_SAMPLES = 8
 """Tags that vectors have with patience: few, so that samples come again."""
 
@@ -132,10 +132,19 @@ class TB:
         data = b"".join(logit.to_bytes(n_bytes, "little", signed=True) for logit in vector.logits)
         user = pack(user_fields(CONFIG), {"exit_index": vector.exit_index, "tag": vector.tag})
         wrong = ~user & ((1 << sum(field.width for field in user_fields(CONFIG))) - 1)
-        users = [wrong] * (len(data) - n_bytes) + [user] * n_bytes
+        n_before = (len(vector.logits) - 1) // CONFIG.lanes * CONFIG.lanes * n_bytes
+        users = [wrong] * n_before + [user] * (len(data) - n_before)
         keep = [1] * len(data)
         if not vector.keep:
+            # with several lanes it may be that what is left is legal: the watcher knows
             keep[(vector.tag + vector.logits[0]) % len(data)] = 0
+        if CONFIG.lanes > 1:
+            # what is left out would be a label
+            missing = beat_bytes(CONFIG) - (len(data) - n_before)
+            largest = CONFIG.logit_format.high.to_bytes(n_bytes, "little") * CONFIG.lanes
+            data += largest[:missing]
+            keep += [0] * missing
+            users += [user] * missing
         self.source.send_nowait(AxiStreamFrame(data, tkeep=keep, tuser=users))
 
     async def wait_for_sweep(self) -> None:
@@ -160,7 +169,8 @@ def random_vector(rng: random.Random, *, illegal: float = 0.15) -> Vector:
     """Return a vector of any length, near ties more often than not."""
     length = rng.choice([2, 3, CONFIG.n_classes, rng.randint(2, CONFIG.n_classes)])
     if rng.random() < illegal:
-        length = rng.choice([1, CONFIG.n_classes + 1, CONFIG.n_classes + rng.randint(1, 5)])
+        excess = rng.randint(1, 5 * CONFIG.lanes)
+        length = rng.choice([1, CONFIG.n_classes + 1, CONFIG.n_classes + excess])
     bounds = CONFIG.logit_format
     spread = rng.choice([0, 3, 1 << CONFIG.fraction_bits, bounds.high])
     logits = [max(bounds.low, -rng.randint(0, 2 * spread)) for _ in range(length)]
@@ -385,7 +395,7 @@ async def reads_go_between_decisions(dut: Any, length: int) -> None:
             # so that reads meet decisions at each step of theirs
             await ClockCycles(dut.aclk, tb.watcher.reads % 4)
     # however dense the decisions, no read waits for more than one of them
-    assert tb.watcher.reads - before > 10 * length
+    assert tb.watcher.reads - before > 10 * -(-length // CONFIG.lanes)
     await tb.settle()
     await tb.check_all_registers()
 

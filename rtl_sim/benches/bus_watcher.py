@@ -14,7 +14,7 @@ from ...golden.spec.decision import DecisionConfig
 from ...golden.spec.decision_streams import (
     decision_fields,
     decision_width,
-    logit_bytes,
+    logits_of_beats,
     unpack,
     user_fields,
 )
@@ -56,11 +56,12 @@ class BusWatcher:
         self.taken: list[int] = []
         self.offered: list[int] = []
         self.idle = 0
+        self._now: dict[str, int] = {}
         self._forget()
 
     def _forget(self) -> None:
         self.golden.reset()
-        self._beats: list[tuple[int, bool]] = []
+        self._beats: list[tuple[int, int]] = []
         self._expected: deque[BankDecision] = deque()
         self._written: int | None = None
         self._read_states: list[int | None] = []
@@ -68,7 +69,10 @@ class BusWatcher:
         self._held: dict[str, tuple[int, ...]] = {}
 
     def _value(self, name: str) -> int:
-        return int(getattr(self._dut, name).value)
+        """Return a signal in this cycle; reading it costs more than all else that is done here."""
+        if name not in self._now:
+            self._now[name] = int(getattr(self._dut, name).value)
+        return self._now[name]
 
     def _moves(self, channel: str) -> bool:
         return bool(self._value(f"{channel}valid") and self._value(f"{channel}ready"))
@@ -85,6 +89,7 @@ class BusWatcher:
         """Watch for ever."""
         while True:
             await FallingEdge(self._dut.aclk)
+            self._now.clear()
             if not self._value("aresetn"):
                 self._forget()
                 continue
@@ -120,15 +125,11 @@ class BusWatcher:
             self.idle += 1
         if not self._moves("s_axis_t"):
             return
-        width = self._config.logit_width
-        word = self._value("s_axis_tdata") & ((1 << width) - 1)
-        keep = self._value("s_axis_tkeep") == (1 << logit_bytes(self._config)) - 1
-        logit = word - (1 << width) if word >> (width - 1) else word
-        self._beats.append((logit, keep))
+        self._beats.append((self._value("s_axis_tdata"), self._value("s_axis_tkeep")))
         if self._value("s_axis_tlast"):
-            logits, keeps = zip(*self._beats, strict=True)
+            logits, keep = logits_of_beats(self._config, self._beats)
             user = unpack(user_fields(self._config), self._value("s_axis_tuser"))
-            vector = Vector(logits=logits, keep=all(keeps), **user)
+            vector = Vector(logits=logits, keep=keep, **user)
             self._expected.append(self.golden.take(vector))
             self._beats.clear()
             self.vectors += 1

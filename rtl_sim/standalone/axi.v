@@ -11,7 +11,7 @@
   // the criterion shares its register with the enable
   wire [31:0] set_word = set_kind == 4'd@CRITERION@ ?
       {21'd0, set_value[2:0], 8'd1} :
-      {{32 - VALUE_BITS{set_value[VALUE_BITS - 1]}}, set_value};
+      {{32 - SCORE_BITS{set_value[SCORE_BITS - 1]}}, set_value[SCORE_BITS - 1:0]};
 
   // a write at a time: after a reset the unit is enabled, then settings are written
   reg enabled = 1'b0;
@@ -98,8 +98,7 @@
     end
   endtask
 
-  wire [@TDATA_BITS@ - 1:0] s_axis_tdata = {{@TDATA_BITS@ - LOGIT_BITS + 1{i_logit[LOGIT_BITS - 1]}},
-                                            i_logit[LOGIT_BITS - 2:0]};
+@LOGITS@
   wire [@TDATA_OUT_BITS@ - 1:0] m_axis_tdata;
   wire [@TUSER_BITS@ - 1:0] m_axis_tuser;
   wire [@TDATA_OUT_BITS@ / 8 - 1:0] m_axis_tkeep;
@@ -117,7 +116,7 @@
     .s_axis_tvalid(i_valid),
     .s_axis_tready(i_ready),
     .s_axis_tdata(s_axis_tdata),
-    .s_axis_tkeep({@TDATA_BITS@ / 8{1'b1}}),
+    .s_axis_tkeep(@TKEEP@),
     .s_axis_tlast(i_last),
     .s_axis_tuser({@TUSER@}),
     .m_axis_tvalid(o_valid),

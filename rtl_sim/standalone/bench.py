@@ -140,7 +140,8 @@ def axi_decision_bench(
             "SET_ADDRESSES": set_addresses.rstrip("\n"),
             "CRITERION": str(FIRST_SETTING + SETTINGS.index(("exit_control", "criterion"))),
             "ADDRESS_BITS": str(ADDRESS_WIDTH),
-            "TDATA_BITS": str(8 * logit_bytes(config)),
+            "LOGITS": _axi_logits(config),
+            "TKEEP": f"{{{logit_bytes(config)}{{1'b1}}}}" if config.lanes == 1 else "s_axis_tkeep",
             "TUSER_BITS": str(user_width(config)),
             "TUSER": ", ".join(f"i_{field.name}" for field in reversed(user_fields(config))),
             "TDATA_OUT_BITS": str(decision_width(config)),
@@ -157,6 +158,34 @@ def axi_decision_bench(
         outputs=["o_exit", "o_label", "o_score", "o_exit_index", "o_tag"],
         what="the exit decision unit with buses",
         fixed=False,
+    )
+
+
+def _axi_logits(config: DecisionConfig) -> str:
+    """Return the wires of TDATA, each logit extended to whole bytes; of TKEEP with lanes, too."""
+    n_bytes = logit_bytes(config)
+    if config.lanes == 1:
+        start = f"  wire [{8 * n_bytes} - 1:0] s_axis_tdata = {{"
+        return (
+            f"{start}{{{8 * n_bytes} - LOGIT_BITS + 1{{i_logit[LOGIT_BITS - 1]}}}},\n"
+            f"{' ' * len(start)}i_logit[LOGIT_BITS - 2:0]}};"
+        )
+    lanes = [
+        f"    {{{8 * n_bytes} - LOGIT_BITS + 1{{i_logits[{lane + 1} * LOGIT_BITS - 1]}}}}, "
+        f"i_logits[{lane} * LOGIT_BITS +: LOGIT_BITS - 1]"
+        for lane in reversed(range(config.lanes))
+    ]
+    keeps = [f"{{{n_bytes}{{i_keep[{lane}]}}}}" for lane in reversed(range(config.lanes))]
+    n_all = config.lanes * n_bytes
+    return "\n".join(
+        [
+            f"  wire [{8 * n_all} - 1:0] s_axis_tdata = {{",
+            *(f"{line}," for line in lanes[:-1]),
+            f"{lanes[-1]}}};",
+            "  // beats before the last are full",
+            f"  wire [{n_all} - 1:0] s_axis_tkeep = !i_last ? {{{n_all}{{1'b1}}}} :",
+            f"      {{{', '.join(keeps)}}};",
+        ]
     )
 
 

@@ -174,7 +174,6 @@ def test_illegal_parameter_of_the_unit_is_refused(capsys, tmp_path, command, opt
     [
         ("--tag-width 0", "Tag width of a unit with buses must be in 1..28, not 0"),
         ("--no-score", "With score of a unit with buses must be True, not False"),
-        ("--lanes 4", "Lanes of a unit with buses must be 1, not 4"),
         (
             "--registers none",
             "Registers of a unit with buses must have operand and not input, not ()",

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[3]
 CONFIGS = [
     DecisionConfig(),
     DecisionConfig(n_classes=2, logit_width=4, fraction_bits=2, n_exits=1, tag_width=1),
+    DecisionConfig(lanes=4),
     DecisionConfig(
         n_classes=1024,
         logit_width=12,
@@ -35,7 +36,9 @@ CONFIGS = [
         tag_width=28,
     ),
 ]
-configs = pytest.mark.parametrize("config", CONFIGS, ids=["default", "smallest", "largest"])
+configs = pytest.mark.parametrize(
+    "config", CONFIGS, ids=["default", "smallest", "lanes", "largest"]
+)
 
 
 @configs

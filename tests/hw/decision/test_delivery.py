@@ -1,16 +1,16 @@
 import re
-import subprocess
 
 import pytest
 
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision.delivery import AXI_MODULE_NAME, axi_decision_verilog, axi_ports
-from offramp.rtl_sim.verilator import tool_environment, verilator_root
 
 CONFIGS = [
     DecisionConfig(),
     DecisionConfig(n_classes=2, logit_width=4, fraction_bits=2, n_exits=1, tag_width=1),
-    DecisionConfig(n_classes=100, logit_width=11, fraction_bits=5, n_exits=5, tag_width=28),
+    DecisionConfig(
+        lanes=2, n_classes=100, logit_width=11, fraction_bits=5, n_exits=5, tag_width=28
+    ),
 ]
 
 CHANNELS = {
@@ -30,7 +30,7 @@ AXI_NAMES = [
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=["default", "smallest", "odd"])
-def test_module_has_the_ports_of_the_table_and_passes_lint(config, tmp_path):
+def test_module_has_the_ports_of_the_table(config):
     text = axi_decision_verilog(config)
     (module,) = re.findall(
         rf"^module {AXI_MODULE_NAME}\(.*?^endmodule", text, re.DOTALL | re.MULTILINE
@@ -45,14 +45,6 @@ def test_module_has_the_ports_of_the_table_and_passes_lint(config, tmp_path):
     assert [port.name for port in table] == AXI_NAMES
     assert found == {port.name: (port.direction, port.width) for port in table}
     assert all(port.text for port in table)
-
-    (tmp_path / f"{AXI_MODULE_NAME}.v").write_text(text)
-    subprocess.run(
-        [verilator_root() / "bin" / "verilator", "--lint-only", f"{AXI_MODULE_NAME}.v"],
-        cwd=tmp_path,
-        env=tool_environment(),
-        check=True,
-    )
 
 
 def test_verilog_is_the_same_each_time_and_says_what_it_is():

@@ -3,7 +3,13 @@ import random
 import pytest
 
 from offramp.golden.spec.decision import DecisionConfig
-from offramp.golden.spec.decision_streams import pack, user_fields
+from offramp.golden.spec.decision_streams import (
+    beat_bytes,
+    legal_logits,
+    logits_of_beats,
+    pack,
+    user_fields,
+)
 from offramp.hw.decision.intake import VectorIntake
 
 from ..axi.bus import simulate
@@ -88,6 +94,70 @@ def test_core_sees_legal_vectors_and_notes_say_what_came(stall):
         for logits, exit_index, tag in vectors
     ]
     assert noted == expected_notes
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        DecisionConfig(lanes=2, n_classes=5, n_exits=3),
+        DecisionConfig(lanes=4, n_classes=8, logit_width=12, fraction_bits=6, n_exits=1),
+        DecisionConfig(lanes=8, n_classes=7),
+    ],
+    ids=["two", "four", "eight"],
+)
+def test_core_sees_the_logits_that_count_of_several_lanes(config):
+    intake = VectorIntake(config)
+    rng = random.Random(config.lanes)
+    n_bytes = beat_bytes(config)
+    ones = (1 << n_bytes) - 1
+    packets = []
+    for _ in range(300):
+        keeps = [ones] * (rng.choice([1, 1, 2, 2, 3, 5]) - 1)
+        keeps.append(rng.choice([ones >> rng.randrange(n_bytes), rng.getrandbits(n_bytes)]))
+        if rng.random() < 0.1:
+            keeps[0] = rng.getrandbits(n_bytes)
+        packets.append([(rng.getrandbits(8 * n_bytes), keep) for keep in keeps])
+    seen, errors = [], []
+
+    async def source(ctx):
+        ctx.set(intake.enable, 1)
+        for beats in packets:
+            for place, (data, keep) in enumerate(beats):
+                ctx.set(intake.bus.tdata, data)
+                ctx.set(intake.bus.tkeep, keep)
+                ctx.set(intake.bus.tlast, place == len(beats) - 1)
+                ctx.set(intake.bus.tvalid, 1)
+                ready = False
+                while not ready:
+                    tick = ctx.tick().sample(intake.bus.tready, intake.taken, intake.errors)
+                    _, _, ready, taken, found = await tick
+                if taken:
+                    errors.append((found.short_vector, found.long_vector, found.keep))
+        ctx.set(intake.bus.tvalid, 0)
+
+    async def core(ctx):
+        logits = []
+        while len(seen) < len(packets):
+            ctx.set(intake.o.ready, ready := rng.random() < 0.7)
+            _, _, valid, beat = await ctx.tick().sample(intake.o.valid, intake.o.payload)
+            if valid and ready:
+                after = beat.keep + 1
+                kept = (after & -after).bit_length() - 1 if beat.last else config.lanes
+                logits += list(beat.logits)[:kept]
+                if beat.last:
+                    seen.append(tuple(logits))
+                    logits = []
+
+    simulate(intake, source, core)
+    expected, flags = [], []
+    for beats in packets:
+        logits, legal = logits_of_beats(config, beats)
+        expected.append(legal_logits(config, logits))
+        flags.append((len(logits) < 2, len(logits) > config.n_classes, not legal))
+    assert seen == expected
+    assert errors == flags
+    # each flag on its own, and none
+    assert {(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)} <= set(flags)
 
 
 def test_nothing_is_taken_on_hold():

@@ -47,6 +47,27 @@ def test_sampled_settings_are_those_of_the_last_beat_until_the_core_needs_them_n
     simulate(settings, testbench)
 
 
+def test_with_several_lanes_sampled_settings_go_with_the_last_beat():
+    settings = SampledSettings(DecisionConfig(n_exits=3, lanes=2))
+
+    async def testbench(ctx):
+        rng = random.Random(2)
+        expected = None
+        for _ in range(100):
+            change_all(ctx, settings.settings, rng)
+            exit_index = rng.randrange(3)
+            ctx.set(settings.exit_index, exit_index)
+            # the core takes one last beat while the next one is taken
+            ctx.set(settings.taken, taken := rng.random() < 0.5)
+            if expected is not None:
+                assert {ctx.get(o.as_value()) for o in settings.o} == {expected}
+            if taken:
+                expected = ctx.get(settings.settings[exit_index].as_value())
+            await ctx.tick()
+
+    simulate(settings, testbench)
+
+
 def test_held_settings_change_only_while_nothing_is_inside():
     settings = HeldSettings(DecisionConfig(n_exits=2, criteria=ALL, tag_width=4))
     changes = []
