@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 
 from ..golden.spec.baselines import SoftmaxConfig
 from ..golden.spec.criteria import GATE_WEIGHT, Criterion
-from ..golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
+from ..golden.spec.decision import DEFAULT_REGISTERS, PIPELINE_REGISTERS, DecisionConfig
 from ..hw.baselines import DividerUnit, SoftmaxUnit
 from ..hw.decision import create_unit
 from ..hw.decision.delivery import MODULE_NAME, decision_verilog
@@ -166,9 +166,12 @@ BASELINES: Mapping[str, Baseline] = {
 
 _REGISTER_SETS: tuple[tuple[str, ...], ...] = (
     (),
+    ("decision",),
     ("addend",),
     ("operand", "addend"),
-    ("operand", "addend", "decision"),
+    DEFAULT_REGISTERS,
+    ("input", *DEFAULT_REGISTERS),
+    ("input", "operand", "threshold", "addend", "decision"),
     PIPELINE_REGISTERS,
 )
 
@@ -178,11 +181,14 @@ REGISTERS: Mapping[str, Subject] = {
 }
 """The core at F = 4 by its pipeline registers."""
 
+_TABLES = ((2, (7,)), (3, range(4, 11)), (4, range(4, 11)), (5, (7,)), (6, (7,)))
+"""Fraction bits, and mantissa bits with each."""
+
 MANTISSAS: Mapping[str, Subject] = {
     f"F = {bits}, mantissa of {mantissa} bits": Subject(
         config=replace(_CORE, fraction_bits=bits, mantissa_bits=mantissa)
     )
-    for bits, mantissas in ((3, (7,)), (4, range(4, 11)))
+    for bits, mantissas in _TABLES
     for mantissa in mantissas
 }
 """The core by what its error depends on."""

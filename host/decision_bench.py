@@ -281,6 +281,7 @@ def clock_points(rows: Sequence[MatrixRow]) -> list[Point]:
             REGISTERS[row.case].config.fraction_bits,
             cells[row.case],
             row.best_mhz,
+            int(row.latency),
         )
         for row in rows
         if row.device == CLOCK_DEVICE

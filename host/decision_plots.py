@@ -35,12 +35,15 @@ class Point:
     cells : int
     value : float
         What is drawn upwards: a clock in MHz, or an error.
+    latency : int
+        Cycles, 0 where it does not matter.
     """
 
     label: str
     fraction_bits: int
     cells: int
     value: float
+    latency: int = 0
 
 
 def draw_variants(
@@ -55,14 +58,8 @@ def draw_variants(
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     _plain(left)
-    front = _front(clocks, larger_is_better=True)
-    left.plot(
-        [point.cells for point in front],
-        [point.value for point in front],
-        color=PALE, lw=5, zorder=1, solid_capstyle="round",
-    )  # fmt: skip
     for point in clocks:
-        on_front = point in front
+        on_front = not any(is_better(other, point) for other in clocks)
         left.plot(
             point.cells, point.value, "o", ms=8 if on_front else 6, zorder=3,
             color=COLOURS[point.fraction_bits] if on_front else "#9fb0bf",
@@ -70,7 +67,11 @@ def draw_variants(
     _label(left, clocks)
     left.set_xlabel(f"cells ({cell_device})")
     left.set_ylabel(f"highest clock, MHz\n({clock_device})")
-    left.set_title("Where the pipeline registers stand (F = 4): latency in cycles", fontsize=10)
+    left.set_title(
+        "Pipeline registers (F = 4), labelled by latency in cycles\n"
+        "grey: another is no worse in cells, clock and latency",
+        fontsize=10,
+    )
     left.margins(0.12, 0.12)
 
     _plain(right)
@@ -86,7 +87,7 @@ def draw_variants(
     right.set_yscale("log")
     right.set_xlabel(f"cells ({cell_device})")
     right.set_ylabel("bound of error / (T (1 - T))")
-    right.set_title("Fraction bits F and mantissa bits of the table", fontsize=10)
+    right.set_title("Fraction bits F of the logits, labelled by mantissa bits", fontsize=10)
     right.legend(frameon=False)
     right.margins(0.1, 0.12)
     _save(figure, path)
@@ -117,20 +118,18 @@ def draw_quality(path: Path, qualities: Sequence[ExitQuality]) -> None:
         right.set_title(
             f"accuracy of all {quality.images:,} images (grey: final classifier)", fontsize=10
         )
-        left.set_ylabel("%")
+        left.set_ylabel("accuracy, %")
         for axes in (left, right):
             axes.set_xlabel("images that leave, %")
     grid[0][0].legend(frameon=False, fontsize=8, loc="lower left")
     _save(figure, path)
 
 
-def _front(points: Sequence[Point], *, larger_is_better: bool) -> list[Point]:
-    """Return the points that no other one beats in both, by cells."""
-    best: list[Point] = []
-    for point in sorted(points, key=lambda p: (p.cells, -p.value if larger_is_better else p.value)):
-        if not best or (point.value > best[-1].value) == larger_is_better:
-            best.append(point)
-    return best
+def is_better(one: Point, other: Point) -> bool:
+    """Return whether one is nowhere worse in cells, clock and latency, and somewhere better."""
+    ours = (one.cells, -one.value, one.latency)
+    theirs = (other.cells, -other.value, other.latency)
+    return ours != theirs and all(a <= b for a, b in zip(ours, theirs, strict=True))
 
 
 def _plain(axes: Axes) -> None:

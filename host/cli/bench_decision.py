@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -47,9 +48,8 @@ FIRST_NETWORK = f"{PREFIX}digits"
 TWO_DEVICES = ("up5k", "ecp5-25k")
 """Devices of all but the cores: one small, one fast."""
 
-MOST_SEEDS = {"criteria": 2, "baselines": 2, "registers": 2, "tables": 1}
-"""Placements of what is no core of the confidence; of the tables of the exponential only area and
-error are asked for."""
+MOST_SEEDS = {"criteria": 2, "baselines": 2}
+"""Most placements of what is no core of the confidence: of its clock nothing is asked."""
 
 PAGE = "benchmarks.md"
 VARIANTS_PICTURE = "decision-variants.png"
@@ -58,7 +58,11 @@ QUALITY_PICTURE = "decision-quality.png"
 
 @click.command("decision")
 @click.option(
-    "--seeds", default=5, show_default=True, help="Placements of a core; others have two at most."
+    "--seeds",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Placements of a core; criteria and baselines have two at most.",
 )
 @click.option(
     "--network",
@@ -88,11 +92,12 @@ def bench_decision(
     Example: offramp bench decision --seeds 5 --data-dir DATA -o out/bench
     """
     folder = output_folder(output)
-    real, images, qualities = _networks(names, data_dir, quiet=as_json)
-    tables = _measure(folder, seeds, real, images, qualities, quiet=as_json)
+    networks = _networks(names, data_dir, quiet=as_json)
+    tables = _measure(folder, seeds, networks, quiet=as_json)
     targets = [folder] if docs is None else [folder, output_folder(docs)]
+    head = page_head(seeds, names, networks, with_data=data_dir is not None)
     for target in targets:
-        _write_page(target / PAGE, tables)
+        _write_page(target / PAGE, head, tables)
     for picture in (VARIANTS_PICTURE, QUALITY_PICTURE):
         for target in targets[1:]:
             with replacing(target / picture) as temporary:
@@ -109,15 +114,35 @@ def bench_decision(
     figures.print(f"Result: {folder}", soft_wrap=True)
 
 
-def _networks(
-    names: Sequence[str], data_dir: Path | None, *, quiet: bool
-) -> tuple[dict[int, Logits], str, list[ExitQuality]]:
-    """Return real logits by F, what they are in words, and the quality of every early exit."""
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """What was measured on networks.
+
+    Attributes
+    ----------
+    real : mapping of int to integers [images, classes]
+        Real logits of early exits by F.
+    images : str
+        What they are, in words.
+    qualities : list of ExitQuality
+        Of every early exit of every network.
+    left_out : list of str
+        Networks of the zoo whose data is not at hand.
+    """
+
+    real: Mapping[int, Logits]
+    images: str
+    qualities: Sequence[ExitQuality]
+    left_out: Sequence[str] = ()
+
+
+def _networks(names: Sequence[str], data_dir: Path | None, *, quiet: bool) -> Networks:
     zoo = [f"{PREFIX}{entry.name}" for entry in entries()]
     chosen = names or [FIRST_NETWORK, *(name for name in zoo if name != FIRST_NETWORK)]
     real: dict[int, Logits] = {}
     images = ""
     qualities: list[ExitQuality] = []
+    left_out: list[str] = []
     with progress_bar("Networks", len(chosen), quiet=quiet) as bar:
         for number, name in enumerate(chosen):
             bar.show(number, name)
@@ -128,6 +153,7 @@ def _networks(
             except DataError as error:
                 if names:
                     raise
+                left_out.append(name)
                 messages.print(f"Left out: {name}: {error}", soft_wrap=True)
                 continue
             if not real:
@@ -139,7 +165,7 @@ def _networks(
                 }
                 images = f"{name}, all {len(every)} images at {network.n_exits - 1} early exits"
             qualities += exit_qualities(name, network, splits.test)
-    return real, images, qualities
+    return Networks(real=real, images=images, qualities=qualities, left_out=left_out)
 
 
 def _network_for(name: str, fraction_bits: int, data_dir: Path | None) -> IntegerNetwork:
@@ -151,15 +177,7 @@ def _network_for(name: str, fraction_bits: int, data_dir: Path | None) -> Intege
     return quantize_checkpoint(entry.checkpoint_file, data_dir, fraction_bits=fraction_bits)
 
 
-def _measure(
-    folder: Path,
-    seeds: int,
-    real: Mapping[int, Logits],
-    images: str,
-    qualities: list[ExitQuality],
-    *,
-    quiet: bool,
-) -> dict[str, Table]:
+def _measure(folder: Path, seeds: int, networks: Networks, *, quiet: bool) -> dict[str, Table]:
     """Build, measure and draw everything; return the tables by name."""
     from ...fpga.devices import DEVICES
     from ...fpga.matrix import CASES, MatrixRow, run_matrix
@@ -194,10 +212,10 @@ def _measure(
                 progress=step,
             )
     with messages.status("Measuring errors"):
-        errors = bench.confidence_errors(real)
-        sound = bench.soundness_rows(real)
-        entropy = bench.entropy_rows(real)
-        baseline_errors = bench.baseline_errors(real)
+        errors = bench.confidence_errors(networks.real)
+        sound = bench.soundness_rows(networks.real)
+        entropy = bench.entropy_rows(networks.real)
+        baseline_errors = bench.baseline_errors(networks.real)
     draw_variants(
         folder / VARIANTS_PICTURE,
         bench.clock_points(rows["registers"]),
@@ -205,7 +223,7 @@ def _measure(
         clock_device=DEVICES[bench.CLOCK_DEVICE].title,
         cell_device=DEVICES[bench.AREA_DEVICE].title,
     )
-    first_exits = [quality for quality in qualities if quality.exit_index == 0]
+    first_exits = [quality for quality in networks.qualities if quality.exit_index == 0]
     draw_quality(folder / QUALITY_PICTURE, first_exits)
 
     built = {name: version(name) for name in SYNTHESIS_TOOLS}
@@ -234,10 +252,10 @@ def _measure(
             built,
             extra={"bound of error / (T (1 - T))": bench.bounds_of(MANTISSAS)},
         ),
-        "errors": bench.confidence_error_table(errors, images, counted),
+        "errors": bench.confidence_error_table(errors, networks.images, counted),
         "sound": bench.soundness_table(sound, counted),
         "entropy": bench.entropy_table(entropy, counted),
-        "quality": bench.quality_table(qualities, counted),
+        "quality": bench.quality_table(networks.qualities, counted),
     }
 
 
@@ -253,23 +271,40 @@ def _counting(bar: Bar) -> Callable[[str], None]:
     return step
 
 
-def _write_page(path: Path, tables: Mapping[str, Table]) -> None:
+def page_head(
+    seeds: int, names: Sequence[str], networks: Networks, *, with_data: bool
+) -> Sequence[str]:
+    """Return the paragraphs that say what was run and what the figures mean."""
+    options = [f"--seeds {seeds}", *(f"--network {name}" for name in names)]
+    if with_data:
+        options.append("--data-dir DATA")
+    measured = dict.fromkeys(quality.network for quality in networks.qualities)
+    run = (
+        f"Written by `offramp bench decision {' '.join(options)} --docs docs`: cores placed with "
+        f"{_seeds(seeds)}, other criteria and baselines with "
+        f"{_seeds(min(seeds, *MOST_SEEDS.values()))}; decision quality of {', '.join(measured)}"
+    )
+    if networks.left_out:
+        run += f"; left out, as their data was not at hand: {', '.join(networks.left_out)}"
+    meaning = (
+        "Cells are iCE40 logic cells and ECP5 TRELLIS_COMB of the unit in a harness of registers; "
+        "what is counted is defined in `fpga/synth.py`. Fmax is that of the best of the seeds. "
+        "Latency is in cycles from the last of N logits to the decision.\n"
+    )
+    return f"{run}.\n", meaning
+
+
+def _seeds(count: int) -> str:
+    return "seed 1" if count == 1 else f"seeds 1 to {count}"
+
+
+def _write_page(path: Path, head: Sequence[str], tables: Mapping[str, Table]) -> None:
     """Write all tables as one document."""
     pictures = {
         "tables": (VARIANTS_PICTURE, "Clock by registers and error by tables, against cells"),
         "quality": (QUALITY_PICTURE, "Accuracy against exit rate, by criterion"),
     }
-    parts = [
-        "# Figures of the decision unit\n",
-        (
-            "Written by `offramp bench decision --docs docs --network zoo:digits`; with "
-            "`--data-dir` and without `--network` decision quality covers all networks of the zoo. "
-            "Cells are iCE40 logic cells and ECP5 TRELLIS_COMB of the core in a harness of "
-            "registers; what is "
-            "counted is defined in `fpga/synth.py`. Fmax is that of the best of the seeds. Latency "
-            "is in cycles from the last of N logits to the decision.\n"
-        ),
-    ]
+    parts = ["# Figures of the decision unit\n", *head]
     for name, table in tables.items():
         parts.append(table.markdown())
         if name in pictures:
@@ -280,7 +315,9 @@ def _write_page(path: Path, tables: Mapping[str, Table]) -> None:
 
 
 @click.command("formal")
-@click.option("--logits", default=100, show_default=True, help="Longest vector.")
+@click.option(
+    "--logits", type=click.IntRange(2), default=100, show_default=True, help="Longest vector."
+)
 @click.option("-o", "--output", default="out/formal", show_default=True, help="Folder for models.")
 @json_option
 def bench_formal(logits: int, output: str, as_json: bool) -> None:

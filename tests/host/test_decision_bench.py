@@ -8,6 +8,7 @@ import pytest
 from offramp.fpga.matrix import MatrixRow
 from offramp.golden.spec.baselines import SoftmaxConfig
 from offramp.golden.spec.decision import DecisionConfig
+from offramp.host.cli.bench_decision import Networks, page_head
 from offramp.host.decision_bench import built_table, error_bound, floor_table
 from offramp.host.decision_error import (
     baseline_error,
@@ -16,8 +17,8 @@ from offramp.host.decision_error import (
     random_vectors,
     soundness,
 )
-from offramp.host.decision_plots import Point, draw_quality, draw_variants
-from offramp.host.decision_quality import RATES, exit_qualities, quality_curve
+from offramp.host.decision_plots import Point, draw_quality, draw_variants, is_better
+from offramp.host.decision_quality import RATES, ExitQuality, exit_qualities, quality_curve
 from offramp.host.tables import Table
 from offramp.host.workflow import load_splits
 
@@ -132,6 +133,30 @@ def test_table_shows_truth_values_and_gaps_as_words() -> None:
         title="t", columns={"a": "", "b": ".2f"}, rows=[(True, None), (False, 1)], versions={}
     )
     assert table.text_rows() == [["yes", ""], ["no", "1.00"]]
+
+
+def test_page_says_what_was_run_and_what_was_left_out() -> None:
+    qualities = [ExitQuality("zoo:digits", exit_index, 9, 0.5, 0.6, {}) for exit_index in (0, 1)]
+    networks = Networks(real={}, images="", qualities=qualities)
+    run, _ = page_head(2, ("zoo:digits",), networks, with_data=False)
+    assert run == (
+        "Written by `offramp bench decision --seeds 2 --network zoo:digits --docs docs`: cores "
+        "placed with seeds 1 to 2, other criteria and baselines with seeds 1 to 2; decision "
+        "quality of zoo:digits.\n"
+    )
+    networks = Networks(real={}, images="", qualities=qualities, left_out=["zoo:a", "zoo:b"])
+    run, _ = page_head(5, (), networks, with_data=True)
+    assert "decision --seeds 5 --data-dir DATA --docs docs`" in run
+    assert "cores placed with seeds 1 to 5, other criteria and baselines with seeds 1 to 2;" in run
+    assert run.endswith("zoo:digits; left out, as their data was not at hand: zoo:a, zoo:b.\n")
+
+
+def test_variant_is_better_only_if_nowhere_worse() -> None:
+    point = Point("4", 4, 150, 200.0, latency=4)
+    assert is_better(Point("3", 4, 150, 200.0, latency=3), point)
+    assert is_better(Point("4", 4, 149, 201.0, latency=4), point)
+    for cells, clock, latency in ((150, 200.0, 4), (149, 199.0, 4), (149, 300.0, 5), (151, 300, 1)):
+        assert not is_better(Point("", 4, cells, clock, latency=latency), point)
 
 
 def test_variants_are_drawn(tmp_path: Path) -> None:
