@@ -23,7 +23,7 @@ class Loops(wiring.Component):
 
     Rows are ahead by a cycle, because a row that is outside counts as one step.
 
-    Latency: the first step comes three cycles after `start`. Throughput: one step a cycle, except
+    Latency: `latency` cycles from `start` to the first step. Throughput: one step a cycle, except
     that a tile does not end before `tile_spacing` cycles after the one before.
 
     Members
@@ -36,6 +36,8 @@ class Loops(wiring.Component):
     done : Out(1)
         In the cycle of the last step.
     """
+
+    latency = 3
 
     def __init__(self, config: EngineConfig):
         self._config = config
