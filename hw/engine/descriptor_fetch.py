@@ -18,6 +18,8 @@ class DescriptorFetch(wiring.Component):
     Words from `DRAIN_WORD` on wait until the operation before is drained, which still needs its
     own.
 
+    Latency: `latency` cycles from `request` to `fetched`, if nothing is drained meanwhile.
+
     Members
     -------
     word_address : In(24)
@@ -35,6 +37,8 @@ class DescriptorFetch(wiring.Component):
     past : Out(1)
         A word is wanted behind the memory's last.
     """
+
+    latency = 1 + len(WORDS)
 
     def __init__(self, config: EngineConfig):
         self._config = config

@@ -27,9 +27,10 @@ def check(block):
         if number % len(program) == 0:
             rows.append({"rewind": 1})
         request = len(rows)
-        # without the drain word k is taken k + 1 cycles behind the request
-        free = request + max(DRAIN_WORD + 1, 1 + draining)
-        cycles = [request + 1 + place for place in range(DRAIN_WORD)]
+        # without the drain the last word is taken `latency` cycles behind the request
+        first = request + DescriptorFetch.latency - (LENGTH - 1)
+        free = max(first + DRAIN_WORD, request + 1 + draining)
+        cycles = [first + place for place in range(DRAIN_WORD)]
         cycles += [free + place for place in range(LENGTH - DRAIN_WORD)]
         after = program[number % len(program)]
         for cycle in range(request, cycles[-1] + 2):
@@ -65,7 +66,7 @@ def test_words_come_one_a_cycle_and_those_of_the_drain_behind_it():
         ("index != DRAIN_WORD", "index != DRAIN_WORD + 1"),
         ("~self.draining", "1"),
         ("index == n_words - 1", "index == n_words - 2"),
-        ("self.request | (take & ~self.fetched)", "self.request | take"),
+        ("take & (index < n_words - 2)", "take"),
         ("counter.eq(counter + 1)", "counter.eq(counter + 2)"),
         ("active.eq(0), index.eq(0)", "active.eq(0)"),
         ("counter.eq(0)", "counter.eq(1)"),

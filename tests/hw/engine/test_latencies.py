@@ -6,6 +6,7 @@ from amaranth.hdl import Fragment
 from offramp.golden.spec.engine import FETCH_BEHIND, STEP_LATENCY, WRITE_LATENCY, EngineConfig
 from offramp.golden.spec.operation import DRAIN_WORD, WORDS
 from offramp.host.compile.cycles import FETCH_CYCLES
+from offramp.hw.engine.descriptor_fetch import DescriptorFetch
 from offramp.hw.engine.drain import Drain
 from offramp.hw.engine.drain_lane import DrainLane
 from offramp.hw.engine.loops import Loops
@@ -32,7 +33,7 @@ def test_a_transfer_follows_a_step_of_the_drain():
 def test_words_that_wait_for_the_drain():
     # one cycle in which it is known that all is written
     assert 1 + len(WORDS) - DRAIN_WORD == FETCH_BEHIND
-    assert len(WORDS) == FETCH_CYCLES
+    assert DescriptorFetch.latency == FETCH_CYCLES
 
 
 @pytest.mark.parametrize(("in_lanes", "out_lanes"), [(4, 4), (8, 16), (16, 32)])
