@@ -16,6 +16,7 @@ from ...golden.spec.criteria import Criterion
 from ...golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
 from ...golden.spec.decision_streams import check_bus_config
 from ...golden.spec.engine import ENGINES
+from .hardware_accelerator import sim_accelerator, verilog_accelerator
 from .output import json_option, messages, output_folder, progress_bar, report, report_rows
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -327,3 +328,7 @@ def synth_accelerator(
         )
     title = f"Engine of {engine} MACs a cycle on {device}"
     report(values, as_json=as_json, title=title, result=folder)
+
+
+verilog.add_command(verilog_accelerator)
+sim.add_command(sim_accelerator)

@@ -7,6 +7,7 @@ from ...golden.spec.criteria import Criterion
 from ...golden.spec.decision import DecisionConfig
 from ...golden.spec.decision_text import criteria_table
 from ...golden.spec.register_text import markdown_table
+from ..fusesoc import CoreModule, fusesoc_core
 from .delivery import MODULE_NAME, PortDescription
 
 __all__ = ["CORE_NAME", "CoreModule", "core_file", "decision_document", "module_document"]
@@ -107,69 +108,8 @@ def module_document(
 {markdown_table(("port", "direction", "bits", "meaning"), rows)}"""
 
 
-class CoreModule:
-    """A module of the core: names of the files that hold it, its bench and the bench's vectors."""
-
-    def __init__(self, name: str, bench: str, vectors: str):
-        self.name = name
-        self.bench = bench
-        self.vectors = vectors
-        # the module itself has the targets without a suffix
-        self.suffix = name.removeprefix(MODULE_NAME)
-
-
 def core_file(modules: Iterable[CoreModule]) -> str:
-    """Return the FuseSoC core (CAPI2): for each module a target for lint and two for simulation."""
-    modules = list(modules)
-    filesets = "".join(
-        f"""\
-  rtl{module.suffix}:
-    files: [{module.name}.v]
-    file_type: verilogSource-2005
-  bench{module.suffix}:
-    files:
-      - {module.bench}.v: {{file_type: verilogSource-2005}}
-      # the bench reads it from the folder in which it runs
-      - {module.vectors}: {{file_type: user, copyto: {module.vectors}}}
-"""
-        for module in modules
+    """Return the FuseSoC core of the modules, the unit itself first."""
+    return fusesoc_core(
+        CORE_NAME, "Exit decision unit for early-exit neural networks", MODULE_NAME, modules
     )
-    targets = "".join(
-        f"""\
-  lint{module.suffix}:
-    description: Verilator's checks of {module.name}
-    flow: lint
-    flow_options: {{tool: verilator}}
-    filesets: [rtl{module.suffix}]
-    toplevel: {module.name}
-  sim{module.suffix}:
-    description: Bench of {module.name} on Icarus Verilog
-    flow: sim
-    flow_options: {{tool: icarus}}
-    filesets: [rtl{module.suffix}, bench{module.suffix}]
-    toplevel: {module.bench}
-  sim{module.suffix}_verilator:
-    description: Bench of {module.name} on Verilator
-    flow: sim
-    # the bench waits for clock edges, which takes coroutines
-    flow_options:
-      tool: verilator
-      mode: binary
-      verilator_options: [-CFLAGS, -std=c++20]
-    filesets: [rtl{module.suffix}, bench{module.suffix}]
-    toplevel: {module.bench}
-"""
-        for module in modules
-    )
-    return f"""\
-CAPI=2:
-name: {CORE_NAME}
-description: Exit decision unit for early-exit neural networks
-
-filesets:
-{filesets}
-targets:
-  default:
-    filesets: [rtl]
-    toplevel: {MODULE_NAME}
-{targets}"""

@@ -41,7 +41,7 @@ class DescriptorCheck(wiring.Component):
         m = Module()
         config, fields = self._config, self.descriptor
         address, offset = address_width(config), offset_width(config)
-        lines = 1 << (config.weight_lines - 1).bit_length()
+        line_bits = (config.weight_lines - 1).bit_length()
         limits = {
             "out_base": config.activation_bytes,
             "residual_base": config.activation_bytes,
@@ -57,14 +57,15 @@ class DescriptorCheck(wiring.Component):
                 1 << (offset - 1),
             ),
             "weight_base": config.weight_lines,
-            # a row may be all the lines there are
-            "row_weight_lines": lines + 1,
             "channel_base": config.channel_lines,
             # counts less one
             "drain_steps": config.tile_steps,
             "last_group_steps": config.tile_steps,
         }  # fmt: skip
         wrong = [fields[name] >= limit for name, limit in limits.items()]
+        # a row may be all the lines there are
+        row = fields.row_weight_lines
+        wrong.append(row[line_bits + 1 :].any() | (row[line_bits] & row[:line_bits].any()))
         for name in ("row_start", "column_start"):
             high = fields[name][offset - 1 :]
             wrong.append(high.any() & ~high.all())

@@ -66,7 +66,7 @@ def decision_bench(
     if unknown:
         raise ValueError(f"Ports must be those of streams and settings, not {sorted(unknown)!r}")
     kinds = {setting: kind for setting, (kind, _) in _settings(config).items()}
-    design = _fill(
+    design = fill_template(
         "core.v",
         {
             "NAME": MODULE_NAME,
@@ -132,7 +132,7 @@ def axi_decision_bench(
         for field in decision_fields(config)
         if field.name in ("exit", "label", "score")
     ]
-    design = _fill(
+    design = fill_template(
         "axi.v",
         {
             "NAME": AXI_MODULE_NAME,
@@ -241,7 +241,7 @@ def _bench(
     constants += [
         f"  localparam integer {key.upper()}_BITS = {width};" for key, width in bits.items()
     ]
-    return _fill(
+    return fill_template(
         "decision_tb.v",
         {
             "NAME": name,
@@ -299,7 +299,7 @@ def _comparison(output: str) -> str:
     )
 
 
-def _fill(template: str, values: Mapping[str, str]) -> str:
+def fill_template(template: str, values: Mapping[str, str]) -> str:
     """Return a template with a value for each name between at signs."""
     text = (_FOLDER / template).read_text()
     return re.sub(r"@(\w+)@", lambda match: values[match[1]], text)

@@ -52,6 +52,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "rtl_sim.emulator.accelerator",
             "rtl_sim.emulator.decision",
             "rtl_sim.engine_case",
+            "rtl_sim.engine_delivery",
             "rtl_sim.formal",
             "rtl_sim.mutation",
             "rtl_sim.runner",
