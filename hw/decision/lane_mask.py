@@ -1,6 +1,6 @@
 """Which lanes of a beat from the bus hold logits."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -56,11 +56,10 @@ class LaneMask(wiring.Component):
         # logits in the last beat of a longest vector
         room = self._config.n_classes - lanes * (max_beats(self._config) - 1)
         held = Signal(lanes)
-        m.d.comb += held[0].eq(1)
-        for lane in range(1, lanes):
-            whole = self.tkeep[lane * n_bytes : (lane + 1) * n_bytes].all()
-            m.d.comb += held[lane].eq(held[lane - 1] & whole)
+        # of TKEEP, not of each other: Verilator takes a chain within a signal for a loop
+        whole = (self.tkeep[n_bytes : (lane + 1) * n_bytes].all() for lane in range(1, lanes))
         m.d.comb += [
+            held.eq(Cat(Const(1, 1), *whole)),
             self.counts.eq(held),
             self.alone.eq(~held[1]),
             self.legal.eq(self.tkeep == Cat(one.replicate(n_bytes) for one in held)),
