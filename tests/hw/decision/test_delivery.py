@@ -1,9 +1,11 @@
 import re
+import subprocess
 
 import pytest
 
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision.delivery import AXI_MODULE_NAME, axi_decision_verilog, axi_ports
+from offramp.rtl_sim.verilator import tool_environment, verilator_root
 
 CONFIGS = [
     DecisionConfig(),
@@ -61,3 +63,14 @@ def test_tag_too_wide_for_the_buses_fails():
         ValueError, match=r"^Tag width of a unit with buses must be in 1\.\.28, not 30$"
     ):
         axi_decision_verilog(DecisionConfig(tag_width=30))
+
+
+def test_verilator_sees_no_loop_in_a_unit_with_lanes(tmp_path):
+    # it looks for them only where it writes C++
+    (tmp_path / "it.v").write_text(axi_decision_verilog(DecisionConfig(lanes=4)))
+    subprocess.run(
+        [verilator_root() / "bin" / "verilator", "--cc", "-Wall", "-Wno-DECLFILENAME", "it.v"],
+        cwd=tmp_path,
+        env=tool_environment(),
+        check=True,
+    )
