@@ -10,6 +10,12 @@ from .payload import Descriptor, address_width, offset_width
 __all__ = ["DescriptorCheck", "LogitCheck", "ReadCheck"]
 
 
+def _reaches(value, limit):
+    """Return whether an unsigned value is at least `limit`, without a subtraction if it can be."""
+    bits = limit.bit_length() - 1
+    return value[bits:].any() if limit == 1 << bits else value >= limit
+
+
 class DescriptorCheck(wiring.Component):
     """Check the fields of an operation, so that no sum made of them leaves its adder.
 
@@ -62,15 +68,15 @@ class DescriptorCheck(wiring.Component):
             "drain_steps": config.tile_steps,
             "last_group_steps": config.tile_steps,
         }  # fmt: skip
-        wrong = [fields[name] >= limit for name, limit in limits.items()]
+        wrong = [_reaches(fields[name], limit) for name, limit in limits.items()]
         # a row may be all the lines there are
         row = fields.row_weight_lines
         wrong.append(row[line_bits + 1 :].any() | (row[line_bits] & row[:line_bits].any()))
         for name in ("row_start", "column_start"):
             high = fields[name][offset - 1 :]
             wrong.append(high.any() & ~high.all())
-        wrong.append(self.source >= config.activation_bytes)
-        wrong.append(fields.logits & (fields.exit_index >= config.decision.n_exits))
+        wrong.append(_reaches(self.source, config.activation_bytes))
+        wrong.append(fields.logits & _reaches(fields.exit_index, config.decision.n_exits))
 
         found = Signal(len(wrong))
         started = Signal()
@@ -115,7 +121,7 @@ class ReadCheck(wiring.Component):
         offset = Signal(lane_bits)
         m.d.sync += [
             # base, row and column are each below 2**address_width, their sum below three times it
-            beyond.eq((word >= n_words) & ~word[-2:].all()),
+            beyond.eq(_reaches(word, n_words) & ~word[-2:].all()),
             last.eq(word == n_words - 1),
             offset.eq(self.address),
         ]
