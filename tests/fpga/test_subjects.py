@@ -67,7 +67,7 @@ def test_build_is_kept_and_made_anew_when_its_source_changes(
     assert [report.logic_cells for report in first] == [1]
     made: list[str] = []
     monkeypatch.setattr(kept, "synthesize_netlist", lambda *given, **named: made.append(given[0]))
-    monkeypatch.setattr(kept, "place_and_route", lambda netlist, seed: first[0])
+    monkeypatch.setattr(kept, "place_and_route", lambda netlist, seed, target_mhz: first[0])
 
     said = f"// what it is{INVERT}/* and\nwhy */"
     assert build_with_seeds(said, "invert", "up5k", seeds=[1], out=tmp_path) == first

@@ -28,7 +28,8 @@ def test_report_counts_the_core_and_not_the_harness(device, tmp_path):
 
 def test_unknown_device_is_refused_with_the_list_of_devices(tmp_path):
     with pytest.raises(
-        ValueError, match=r"^Device must be one of ecp5-25k, up5k, hx8k, not 'hx1k'$"
+        ValueError,
+        match=r"^Device must be one of ecp5-25k, ecp5-45k, ecp5-85k, up5k, hx8k, not 'hx1k'$",
     ):
         synth.synthesize(INVERT, "invert", "hx1k", out=tmp_path)
 

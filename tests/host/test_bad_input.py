@@ -200,7 +200,10 @@ def test_unknown_device_to_run_on_is_refused(capsys, network_file):
 
 def test_unknown_device_to_synthesize_for_is_refused(capsys, tmp_path):
     message = fails(capsys, "synth", "decision", "--device", "abacus", "-o", tmp_path / "out")
-    assert message == "Error: Device must be one of ecp5-25k, up5k, hx8k, not 'abacus'"
+    assert (
+        message
+        == "Error: Device must be one of ecp5-25k, ecp5-45k, ecp5-85k, up5k, hx8k, not 'abacus'"
+    )
 
 
 @pytest.mark.parametrize(
