@@ -26,7 +26,7 @@ _CORES = {
 }
 
 _QUEUE_DEPTH = 4
-"""Vectors of two logits that a margin is ahead of a confidence, or two behind gate and entropy."""
+"""Vectors whose scores wait for those of slower criteria, the confidence not among them."""
 
 
 class CriteriaUnit(wiring.Component):
@@ -80,6 +80,10 @@ class CriteriaUnit(wiring.Component):
             members["offsets"] = In(shape).array(config.n_exits)
         # patience alone needs a label: that of the margin
         names = config.features or (Criterion.MARGIN,)
+        self._depth = _QUEUE_DEPTH
+        if Criterion.CONFIDENCE in names:
+            # so many vectors of two logits a margin is ahead of a confidence
+            self._depth = max(self._depth, config.latency // 2 + 1)
         self._cores = {name: _CORES[name](replace(config, criteria=(name,))) for name in names}
         super().__init__(members)
 
@@ -101,7 +105,7 @@ class CriteriaUnit(wiring.Component):
         for name in names:
             m.submodules[name] = cores[name]
             layout = cores[name].o.payload.shape()
-            m.submodules[f"{name}_queue"] = queues[name] = ScoreQueue(layout, _QUEUE_DEPTH)
+            m.submodules[f"{name}_queue"] = queues[name] = ScoreQueue(layout, self._depth)
             wiring.connect(m, cores[name].o, queues[name].i)
         ready = {name: core.i.ready for name, core in cores.items()}
         m.d.comb += self.i.ready.eq(_all(ready.values()))
