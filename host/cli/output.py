@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-# figures go to standard output, everything else beside it, so that pipes see figures only
+# figures go to standard output, everything else beside it, so that pipes see figures only;
+# in a pipe or a file no table is folded to a terminal's width
 messages = Console(stderr=True, highlight=False)
-figures = Console(highlight=False)
+figures = Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 

@@ -11,9 +11,8 @@ from offramp.host.compile.cycles import FETCH_CYCLES
 
 
 def test_compile_writes_a_program_and_lists_it(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
     path = tmp_path / "program.safetensors"
     arguments = ["--net", "zoo:blenet-mnist", "--engine", "128", "--listing", "-o", str(path)]
     assert run(["compile", *arguments]) == 0
