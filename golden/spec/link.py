@@ -35,6 +35,8 @@ RESULT_BYTES = 8
 """Bytes of a result: TDATA of `offramp.golden.spec.engine_streams`."""
 
 SEQUENCE_BITS = 8
+REQUESTS_MAX = 64
+"""Most requests on their way: a copy that comes late never has the number of a new one."""
 NUMBER_BITS = 16
 """Images, results and credit count modulo 2 to this."""
 
