@@ -135,7 +135,8 @@ class Request:
     @classmethod
     def unpack(cls, body: bytes) -> Self:
         """Return the request of a body without CRC, of at least the header's length."""
-        return cls(*REQUEST.unpack_from(body), body[REQUEST.size :])
+        kind, sequence, address, count = REQUEST.unpack_from(body)
+        return cls(kind, sequence, address, count, body[REQUEST.size :])
 
     @property
     def credit(self) -> int:
@@ -182,8 +183,9 @@ class Response:
     @classmethod
     def unpack(cls, body: bytes) -> Self:
         """Return the response of a body without CRC, of at least the header's length."""
-        kind, *rest = RESPONSE.unpack_from(body)
-        return cls(kind & ~RESPONSE_BIT, *rest, body[RESPONSE.size :])
+        kind, sequence, status, expected, credit, results = RESPONSE.unpack_from(body)
+        data = body[RESPONSE.size :]
+        return cls(kind & ~RESPONSE_BIT, sequence, status, expected, credit, results, data)
 
 
 @dataclass(frozen=True)
