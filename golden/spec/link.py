@@ -69,7 +69,7 @@ class Kind(IntEnum):
     """What a request asks for."""
 
     STATUS = 0
-    """Identify yourself; in any sequence."""
+    """Identify yourself; in any sequence, and not counted in it."""
     READ = 1
     """Read `count` registers."""
     WRITE = 2
@@ -82,6 +82,21 @@ class Kind(IntEnum):
     """Begin the session `address`: reset the engine, count from 0, sequence goes on from here."""
 
 
+COUNTS: dict[int, tuple[int, int]] = {
+    Kind.STATUS: (0, 0),
+    Kind.READ: (1, DATA_BYTES_MAX // WORD_BYTES),
+    Kind.WRITE: (1, DATA_BYTES_MAX // WORD_BYTES),
+    Kind.IMAGE: (1, DATA_BYTES_MAX // WORD_BYTES),
+    Kind.RESULTS: (0, DATA_BYTES_MAX // RESULT_BYTES),
+    Kind.OPEN: (0, 0),
+}
+"""Least and most `count` of each kind; others are refused."""
+WITH_DATA = (Kind.WRITE, Kind.IMAGE)
+"""Requests that have `count` words of data; others have none."""
+OUT_OF_SEQUENCE = (Kind.STATUS, Kind.OPEN)
+"""Requests that are executed whatever their number is."""
+
+
 class Status(IntEnum):
     """How a request went."""
 
@@ -91,7 +106,7 @@ class Status(IntEnum):
     SEQUENCE = 2
     """Not executed: its sequence number is not the expected one, or the session is open already."""
     REFUSED = 3
-    """Not executed: of no known kind, or its numbers contradict each other."""
+    """Not executed, but counted: of no known kind, or its numbers contradict each other."""
     BUS = 4
     """A register answered with an error; words before it were read or written."""
     FULL = 5
@@ -158,7 +173,7 @@ class Response:
     expected : int
         Sequence number that the board executes next.
     credit : int
-        Bytes free in its buffer.
+        Bytes free in its buffer, those of this request among them.
     results : int
         Results that are finished since the session began, modulo 2**16.
     data : bytes
