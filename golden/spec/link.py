@@ -34,6 +34,9 @@ WORD_BYTES = 4
 RESULT_BYTES = 8
 """Bytes of a result: TDATA of `offramp.golden.spec.engine_streams`."""
 
+REQUEST_CREDIT = 8
+"""Bytes that a request without data takes in the board's buffer."""
+
 SEQUENCE_BITS = 8
 REQUESTS_MAX = 64
 """Most requests on their way: a copy that comes late never has the number of a new one."""
@@ -61,8 +64,8 @@ FIXED = 0x8000
 """Bit of the address of `Kind.READ` and `Kind.WRITE`: all words at one address."""
 
 STALL_CYCLES = 1 << 27
-"""Clock cycles after which an image word that the engine does not take is given up: more than any
-image may take with the watchdog as it is after reset."""
+"""About the clock cycles after which an image word that the engine does not take is given up: more
+than any image may take with the watchdog as it is after reset."""
 
 
 class Kind(IntEnum):
@@ -71,7 +74,7 @@ class Kind(IntEnum):
     STATUS = 0
     """Identify yourself; in any sequence, and not counted in it."""
     READ = 1
-    """Read `count` registers."""
+    """Read `count` registers, up to one that answers with an error."""
     WRITE = 2
     """Write `count` registers."""
     IMAGE = 3
@@ -108,7 +111,7 @@ class Status(IntEnum):
     REFUSED = 3
     """Not executed, but counted: of no known kind, or its numbers contradict each other."""
     BUS = 4
-    """A register answered with an error; words before it were read or written."""
+    """A register answered a write with an error; words before it were written."""
     FULL = 5
     """Not executed: no room in the buffer. The sender did not keep to its credit."""
     STALLED = 6
@@ -156,7 +159,7 @@ class Request:
     @property
     def credit(self) -> int:
         """Bytes that it takes in the board's buffer until it is answered."""
-        return REQUEST.size + len(self.data)
+        return REQUEST_CREDIT + len(self.data)
 
 
 @dataclass(frozen=True)
