@@ -26,7 +26,17 @@ Watch = Callable[[int, NDArray[np.int64], Bytes], None]
 
 
 class EngineError(ValueError):
-    """A program that reads or writes where there is no memory, or whose sums overflow."""
+    """A program that reads or writes where there is no memory, or whose sums overflow.
+
+    Attributes
+    ----------
+    fault : str
+        What an engine reports, of `PROGRAM_FAULTS`; empty of sums, which it does not check.
+    """
+
+    def __init__(self, message: str, fault: str = ""):
+        super().__init__(message)
+        self.fault = fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +203,8 @@ class _Runner:
         if first + count > len(memory):
             raise EngineError(
                 f"Lines of {thing}s of operation {number} must be below {len(memory)}, "
-                f"not {first + count - 1}"
+                f"not {first + count - 1}",
+                f"{thing}s",
             )
         return memory[first : first + count]
 
@@ -236,7 +247,8 @@ class _Source:
         if addresses.max() >= self._n_bytes:
             raise EngineError(
                 f"Addresses that operation {number} reads must be below {self._n_bytes}, "
-                f"not {addresses.max()}"
+                f"not {addresses.max()}",
+                "read",
             )
         a = memories[:, addresses]
         a[:, ~inside] = 0
@@ -263,5 +275,6 @@ def _require_inside(memories: Bytes, places: Integers, number: int, verb: str) -
     if places.max() >= memories.shape[1]:
         raise EngineError(
             f"Addresses that operation {number} {verb}s must be below {memories.shape[1]}, "
-            f"not {places.max()}"
+            f"not {places.max()}",
+            verb,
         )

@@ -63,6 +63,8 @@ IMAGE_LAST = 1
 FIXED = 0x8000
 """Bit of the address of `Kind.READ` and `Kind.WRITE`: all words at one address."""
 
+BAUD_DEFAULT = 1_000_000
+
 STALL_CYCLES = 1 << 27
 """About the clock cycles after which an image word that the engine does not take is given up: more
 than any image may take with the watchdog as it is after reset."""
@@ -272,24 +274,60 @@ def encode_frame(body: bytes) -> bytes:
     return bytes(escaped)
 
 
-def decode_frame(frame: bytes) -> bytes | None:
-    """Return the body of the bytes between two flags, or None if it was damaged or dropped."""
-    body = bytearray()
-    escaped = False
-    for byte in frame:
-        if escaped:
-            body.append(byte ^ ESCAPE_BIT)
-            escaped = False
-        elif byte == ESCAPE:
-            escaped = True
-        else:
-            body.append(byte)
-    if escaped or len(body) < CRC_BYTES:
-        return None
-    content = bytes(body[:-CRC_BYTES])
-    if zlib.crc32(content) != int.from_bytes(body[-CRC_BYTES:], "little"):
-        return None
-    return content
+class FrameReader:
+    """Find frames in a stream of bytes, of which any part may be damaged.
+
+    Parameters
+    ----------
+    least : int
+        Bytes of a body, CRC included; shorter ones are taken for noise.
+    most : int
+        Longer ones are damaged; none is stored beyond this.
+    """
+
+    def __init__(self, least: int, most: int):
+        self._least = max(least, CRC_BYTES)
+        self._most = most
+        self._body = bytearray()
+        self._escaped = False
+
+    def feed(self, data: bytes) -> list[bytes | None]:
+        """Return the body, without CRC, of each frame that ends in `data`; None if damaged."""
+        frames = []
+        for byte in data:
+            if byte == FLAG:
+                body = self._body
+                # an escape before the flag drops the frame
+                if not self._escaped and len(body) >= self._least:
+                    frames.append(self._checked(body))
+                self._body = bytearray()
+                self._escaped = False
+                continue
+            if byte == ESCAPE and not self._escaped:
+                self._escaped = True
+                continue
+            if len(self._body) <= self._most:
+                self._body.append(byte ^ ESCAPE_BIT if self._escaped else byte)
+            self._escaped = False
+        return frames
+
+    def _checked(self, body: bytearray) -> bytes | None:
+        content = bytes(body[:-CRC_BYTES])
+        if len(body) > self._most or zlib.crc32(content).to_bytes(CRC_BYTES, "little") != bytes(
+            body[-CRC_BYTES:]
+        ):
+            return None
+        return content
+
+
+def request_reader() -> FrameReader:
+    """Return what finds requests."""
+    return FrameReader(REQUEST.size + CRC_BYTES, REQUEST.size + DATA_BYTES_MAX + CRC_BYTES)
+
+
+def response_reader() -> FrameReader:
+    """Return what finds responses."""
+    return FrameReader(RESPONSE.size + CRC_BYTES, RESPONSE.size + DATA_BYTES_MAX + CRC_BYTES)
 
 
 def clocks_per_bit(clock_hz: int, baud: int) -> int:
@@ -309,3 +347,39 @@ def clocks_per_bit(clock_hz: int, baud: int) -> int:
             f"it within {BAUD_ERROR_MAX:.0%}, not {baud!r} at {clock_hz!r} Hz"
         )
     return clocks
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkConfig:
+    """Parameters of a board's side of the link.
+
+    Parameters
+    ----------
+    clock_hz : int
+        Of the engine and the link.
+    baud : int
+        Bits a second of the UART.
+    buffer_bytes : int
+        Of the buffer of requests: what is on its way in a round trip.
+    result_slots : int
+        Results that are kept, and so images that may be on their way.
+    build_hash : int
+        Of what the bitstream was made of.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter is no integer or out of range, or the clock cannot give the baud rate.
+    """
+
+    clock_hz: int
+    baud: int = BAUD_DEFAULT
+    buffer_bytes: int = 4096
+    result_slots: int = 64
+    build_hash: int = 0
+
+    def __post_init__(self) -> None:
+        clocks_per_bit(self.clock_hz, self.baud)
+        require_int("Buffer bytes", self.buffer_bytes, 2 * DATA_BYTES_MAX, 1 << 15)
+        require_int("Result slots", self.result_slots, 2, 1 << 12)
+        require_int("Build hash", self.build_hash, 0, (1 << 32) - 1)
