@@ -39,6 +39,7 @@ def fusesoc_core(name: str, description: str, top: str, modules: Iterable[CoreMo
 {_data_files(module)}"""
         for module, suffix in named
     )
+    rtl = ", ".join(f"rtl{suffix}" for _, suffix in named)
     targets = "".join(
         f"""\
   lint{suffix}:
@@ -74,8 +75,9 @@ description: {description}
 filesets:
 {filesets}
 targets:
+  # what a core that depends on this one gets: all modules
   default:
-    filesets: [rtl]
+    filesets: [{rtl}]
     toplevel: {top}
 {targets}"""
 

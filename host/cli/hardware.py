@@ -17,6 +17,7 @@ from ...golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
 from ...golden.spec.decision_streams import check_bus_config
 from ...golden.spec.engine import ENGINES
 from .hardware_accelerator import sim_accelerator, verilog_accelerator
+from .hardware_example import sim_own_accelerator, verilog_own_accelerator
 from .output import json_option, messages, output_folder, progress_bar, report, report_rows
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -331,4 +332,6 @@ def synth_accelerator(
 
 
 verilog.add_command(verilog_accelerator)
+verilog.add_command(verilog_own_accelerator)
 sim.add_command(sim_accelerator)
+sim.add_command(sim_own_accelerator)

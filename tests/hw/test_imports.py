@@ -29,7 +29,16 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "golden.spec",
             "golden.unit_model",
         },
-        {"amaranth", "cocotb", "cocotb_tools", "cocotbext", "numpy", "platformdirs", "z3"},
+        {
+            "amaranth",
+            "cocotb",
+            "cocotb_tools",
+            "cocotbext",
+            "numpy",
+            "platformdirs",
+            "unicorn",
+            "z3",
+        },
     ),
     # what hw delivers and the emulator's interface, not what is inside
     "host": (
@@ -53,6 +62,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "rtl_sim.emulator.decision",
             "rtl_sim.engine_case",
             "rtl_sim.engine_delivery",
+            "rtl_sim.examples.own_accelerator",
             "rtl_sim.formal",
             "rtl_sim.mutation",
             "rtl_sim.runner",

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("fpga", "golden", "host", "hw", "rtl_sim")
+SUFFIXES = {".py", ".cpp", ".v", ".c", ".h", ".S", ".ld", ".core"}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def test_wheel_holds_every_source_file(names):
     missing = []
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*"):
-            if path.suffix in {".py", ".cpp"}:
+            if path.suffix in SUFFIXES:
                 name = f"offramp/{path.relative_to(ROOT).as_posix()}"
                 if name not in names:
                     missing.append(name)
