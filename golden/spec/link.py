@@ -34,8 +34,8 @@ WORD_BYTES = 4
 RESULT_BYTES = 8
 """Bytes of a result: TDATA of `offramp.golden.spec.engine_streams`."""
 
-REQUEST_CREDIT = 8
-"""Bytes that a request without data takes in the board's buffer."""
+REQUEST_CREDIT = 12
+"""Bytes that a request without data takes in the board's buffer: header and CRC, in words."""
 
 SEQUENCE_BITS = 8
 REQUESTS_MAX = 64
