@@ -61,12 +61,13 @@ def build_board(
     out: Path,
     clock_hz: int | None = None,
     seeds: Iterable[int] = (1, 2, 3),
+    kept: Path | None = None,
     progress: Progress | None = None,
 ) -> BoardBuild:
     """Build a core for a board at the highest clock that closes.
 
-    What was synthesized or placed before under `out` is not again: it is kept below
-    ``out/builds``, named by the hash of all that it depends on.
+    What was synthesized or placed before is not again: it is kept in a folder named by the hash of
+    all that it depends on.
 
     Parameters
     ----------
@@ -79,6 +80,8 @@ def build_board(
         The one clock to build for.
     seeds : iterable of int
         Of the placement, tried in this order.
+    kept : Path, optional
+        Where builds are kept, ``out/builds`` unless given.
     progress : callable, optional
         Called with the name of each step.
 
@@ -99,11 +102,12 @@ def build_board(
         flow.check_clock(board, clock_hz)
     clocks = flow.clocks(board) if clock_hz is None else (clock_hz,)
     designs: dict[int, _Design] = {}
+    kept = out / "builds" if kept is None else kept
 
     def route(clock: int, seed: int) -> float:
         if clock not in designs:
             tell(f"Verilog for {clock / 1e6:g} MHz")
-            designs[clock] = _Design(board, board_sources(board, make_core(clock), clock), out)
+            designs[clock] = _Design(board, board_sources(board, make_core(clock), clock), kept)
         return designs[clock].route(seed, clock, tell).reached_hz
 
     attempt, attempts = highest_closing(clocks, seeds, board.first_hz, route)
@@ -150,7 +154,7 @@ _KINDS = {
 class _Design:
     """One set of sources in a folder of its own, with what was made of them."""
 
-    def __init__(self, board: Board, sources: dict[str, str], out: Path):
+    def __init__(self, board: Board, sources: dict[str, str], kept: Path):
         self._board = board
         self._sources = sources
         flow = board.flow
@@ -158,7 +162,7 @@ class _Design:
         parts += [repr(board.device), repr(tool_versions(*flow.packages))]
         parts.append(inspect.getsource(type(flow)))
         name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
-        self.folder = out / "builds" / name
+        self.folder = kept / name
 
     def route(self, seed: int, clock_hz: int, tell: Progress) -> Routed:
         """Return what a seed gives, placed now or before."""
@@ -175,6 +179,7 @@ class _Design:
     def deliver(self, seed: int, out: Path, tell: Progress) -> dict[str, Path]:
         """Make the bitstream of a seed and copy all files that count to `out`."""
         flow = self._board.flow
+        out.mkdir(parents=True, exist_ok=True)
         if not (self.folder / f"packed-{seed}.kept.json").exists():
             tell("bitstream")
             flow.pack(self._board, self.folder, seed)

@@ -30,7 +30,8 @@ class Routed:
     reached_hz : float
         Fastest clock of the design's domain.
     used, available : dict of str to int
-        Cells by the router's names.
+        Cells of the placed design: ``logic_cells``, ``flip_flops``, ``dsp``, ``block_ram`` and what
+        else the family has, as far as its router counts them.
     """
 
     reached_hz: float

@@ -31,8 +31,13 @@ ECP5_CAPACITY: Mapping[str, Mapping[str, int]] = {
 """Source: Lattice FPGA-DS-02012, table "ECP5 and ECP5-5G Family Selection Guide"; cells of logic as
 the router counts them."""
 
-CELLS = ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD")
-"""What a report counts of the placed design."""
+CELLS = {
+    "logic_cells": "TRELLIS_COMB",
+    "flip_flops": "TRELLIS_FF",
+    "dsp": "MULT18X18D",
+    "block_ram": "DP16KD",
+}
+"""What the router calls the cells that a report counts."""
 
 BLOCK_SHAPES = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024))
 WIDEST_SHAPE = (36, 512)
@@ -140,7 +145,7 @@ class Ecp5Flow(BoardFlow):
             ROUTING_TIMEOUT,
         )  # fmt: skip
         report = json.loads((folder / f"report-{seed}.json").read_text())
-        cells = {name: report["utilization"][name] for name in CELLS}
+        cells = {name: report["utilization"][cell] for name, cell in CELLS.items()}
         return Routed(
             reached_hz=1e6 * min(clock["achieved"] for clock in report["fmax"].values()),
             used={name: int(cell["used"]) for name, cell in cells.items()},

@@ -59,8 +59,8 @@ def test_build_leaves_every_file_and_says_what_it_did(build):
     ]
     assert result.attempt.clock_hz == 96_000_000
     assert result.attempt.reached_hz > 150e6
-    assert result.routed.used["TRELLIS_FF"] == 27  # 25 of the core and 2 behind the PLL's lock
-    assert result.routed.available["DP16KD"] == result.board.capacity["block_ram"]
+    assert result.routed.used["flip_flops"] == 27  # 25 of the core and 2 behind the PLL's lock
+    assert result.routed.available["block_ram"] == result.board.capacity["block_ram"]
 
 
 def test_bitstream_is_of_the_boards_device(build):
