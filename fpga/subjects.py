@@ -15,8 +15,7 @@ from ..hw.decision import create_unit
 from ..hw.decision.delivery import MODULE_NAME, decision_verilog
 from ..hw.decision.delivery_ports import decision_latency
 from ..hw.decision.entropy import EntropyUnit
-from ..hw.decision.margin import MarginUnit
-from ..hw.decision.patience import PatienceStage, PatienceUnit
+from ..hw.decision.patience import PatienceStage
 from ..hw.verilog import generate_verilog
 
 __all__ = ["BASELINES", "CRITERIA", "MANTISSAS", "REGISTERS", "Baseline", "Subject"]
@@ -49,12 +48,11 @@ class Subject:
         config = self.config
         if config.has_plain_criteria:
             return str(decision_latency(config))
-        alone: dict[tuple[str, ...], str] = {
-            (Criterion.MARGIN,): str(MarginUnit.latency),
-            (Criterion.ENTROPY,): f"N + {_entropy_latency(config)}",
-            (Criterion.PATIENCE,): str(PatienceUnit.latency),
-        }
-        return alone.get(config.criteria) or _composite_latency(config)
+        if config.criteria == (Criterion.ENTROPY,):
+            return f"N + {_entropy_latency(config)}"
+        if config.criteria in ((Criterion.MARGIN,), (Criterion.PATIENCE,)):
+            return str(_latency(config))
+        return _composite_latency(config)
 
 
 def _entropy_latency(config: DecisionConfig) -> int:
@@ -62,9 +60,13 @@ def _entropy_latency(config: DecisionConfig) -> int:
     return int(_elaborated(unit).latency(_MANY)) - _MANY
 
 
+def _latency(config: DecisionConfig) -> int:
+    return int(_elaborated(create_unit(config)).latency)
+
+
 def _composite_latency(config: DecisionConfig) -> str:
     """Add up the slowest score, its queue, and the stages behind it."""
-    head, slowest = "", MarginUnit.latency
+    head, slowest = "", _latency(replace(config, criteria=(Criterion.MARGIN,)))
     if Criterion.CONFIDENCE in config.criteria:
         slowest = decision_latency(replace(config, criteria=(Criterion.CONFIDENCE,)))
     if Criterion.ENTROPY in config.criteria:
@@ -134,6 +136,7 @@ CRITERIA: Mapping[str, Subject] = {
         "confidence and margin, F = 3": replace(_CORE, criteria=_BOTH, fraction_bits=3),
         "confidence and margin, F = 4, with score": replace(_CORE, criteria=_BOTH, with_score=True),
         "margin, with score": replace(_LEAN, criteria=(Criterion.MARGIN,), with_score=True),
+        "margin, four lanes": replace(_LEAN, criteria=(Criterion.MARGIN,), lanes=4),
         "entropy, F = 3": replace(_LEAN, criteria=(Criterion.ENTROPY,)),
         "entropy, F = 4": replace(_LEAN, criteria=(Criterion.ENTROPY,), fraction_bits=4),
         "entropy, F = 3, with score": replace(

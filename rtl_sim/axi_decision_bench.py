@@ -26,6 +26,14 @@ BUS_CONFIGS = {
     ),
     "two-lanes": DecisionConfig(lanes=2, n_classes=7, logit_width=12, fraction_bits=6, n_exits=3),
     "four-lanes": DecisionConfig(lanes=4, n_classes=11, n_exits=3),
+    "margin-lanes": DecisionConfig(lanes=4, n_classes=11, n_exits=3, criteria=("margin",)),
+    "criteria-lanes": DecisionConfig(
+        lanes=4,
+        n_classes=11,
+        n_exits=3,
+        tag_width=6,
+        criteria=("confidence", "margin", "gate", "patience"),
+    ),
     "eight-lanes": DecisionConfig(lanes=8, n_classes=2, n_exits=1, tag_width=1),
 }
 """Units that the bench is green on, of every shape, by name."""

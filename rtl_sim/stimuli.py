@@ -8,8 +8,12 @@ from itertools import combinations_with_replacement, islice, permutations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from ..golden.decision import Logits, decide, log_odds_score
+from ..golden.criteria import decide_by_score, feature_score
+from ..golden.decision import Logits, log_odds_score
+from ..golden.spec.bounds import threshold_bounds
+from ..golden.spec.criteria import Criterion
 from ..golden.spec.decision import DecisionConfig
 
 _NEAR_SUMS = 4
@@ -70,7 +74,7 @@ class Workload:
 
 
 def expected_outcomes(config: DecisionConfig, workload: Workload) -> list[Outcome]:
-    """Decide a workload by the golden model."""
+    """Decide a workload by the golden model, under the confidence or the margin."""
     outcomes: dict[int, Outcome] = {}
     kinds = {(len(vector.logits), vector.exit_index) for vector in workload.vectors}
     for length, exit_index in kinds:
@@ -80,7 +84,9 @@ def expected_outcomes(config: DecisionConfig, workload: Workload) -> list[Outcom
             if (len(vector.logits), vector.exit_index) == (length, exit_index)
         ]
         logits = np.array([workload.vectors[place].logits for place in places])
-        decisions = decide(config, logits, workload.thresholds[exit_index])
+        threshold = workload.thresholds[exit_index]
+        scores = _score(config, logits)
+        decisions = decide_by_score(config, _criterion(config), logits, scores, threshold)
         for row, place in enumerate(places):
             outcomes[place] = Outcome(
                 bool(decisions.exit[row]),
@@ -89,6 +95,14 @@ def expected_outcomes(config: DecisionConfig, workload: Workload) -> list[Outcom
                 exit_index,
             )
     return [outcomes[place] for place in range(len(workload.vectors))]
+
+
+def _criterion(config: DecisionConfig) -> str:
+    return Criterion.MARGIN if config.criteria == (Criterion.MARGIN,) else Criterion.CONFIDENCE
+
+
+def _score(config: DecisionConfig, logits: Logits) -> npt.NDArray[np.int64]:
+    return feature_score(config, _criterion(config), logits)
 
 
 def edge_vectors(config: DecisionConfig) -> list[tuple[int, ...]]:
@@ -265,8 +279,9 @@ def random_workload(config: DecisionConfig, n: int, seed: int) -> Workload:
     thresholds = []
     for _ in range(config.n_exits):
         # some vector just reaches it
-        score = log_odds_score(config, np.array([source.choice(vectors).logits]))[0]
-        thresholds.append(min(config.threshold_high, max(config.threshold_low, int(score))))
+        score = _score(config, np.array([source.choice(vectors).logits]))[0]
+        low, high = threshold_bounds(config, _criterion(config))
+        thresholds.append(min(high, max(low, int(score))))
     return Workload(tuple(thresholds), tuple(vectors))
 
 

@@ -5,9 +5,10 @@ from functools import cache
 
 import numpy as np
 from amaranth.hdl import Fragment
+from amaranth.lib import wiring
 
 from offramp.golden.spec.decision import DecisionConfig
-from offramp.hw.decision import DecisionUnit
+from offramp.hw.decision import create_unit
 from offramp.rtl_sim.emulator.decision import DecisionEmulator, EmulationError
 from offramp.rtl_sim.stimuli import (
     Outcome,
@@ -18,9 +19,9 @@ from offramp.rtl_sim.stimuli import (
 )
 
 
-def elaborated_unit(config: DecisionConfig) -> DecisionUnit:
+def elaborated_unit(config: DecisionConfig) -> wiring.Component:
     """Return a unit to be asked for its latency or signature; Amaranth warns of unused ones."""
-    unit = DecisionUnit(config)
+    unit = create_unit(config)
     Fragment.get(unit, None)
     return unit
 

@@ -83,7 +83,7 @@ class DecisionConfig:
     criteria : tuple of str
         Names of the criteria that are present, of `Criterion`; kept in the order of that.
     lanes : int
-        Logits taken in a cycle, 1, 2, 4 or 8; more than one under the confidence only.
+        Logits taken in a cycle, 1, 2, 4 or 8; more than one without the entropy only.
 
     Raises
     ------
@@ -117,14 +117,13 @@ class DecisionConfig:
         if not isinstance(self.with_score, bool):
             raise TypeError(f"With score must be True or False, not {self.with_score!r}")
         if not (self.with_score or self.has_choice_of_fields):
-            window = f" in {self.logit_width}-bit logits" if self.windowed else ""
-            lean = (
-                "confidence, margin or entropy"
-                if self.windowed
-                else "confidence, margin, both, or entropy"
-            )
+            where, lean = "", "confidence, margin, both, or entropy"
+            if self.lanes > 1:
+                where, lean = f" with {self.lanes} lanes", "confidence or margin"
+            elif self.windowed:
+                where, lean = f" in {self.logit_width}-bit logits", "confidence, margin or entropy"
             raise ValueError(
-                f"Criteria without score{window} must be {lean}, not {', '.join(self.criteria)}"
+                f"Criteria without score{where} must be {lean}, not {', '.join(self.criteria)}"
             )
         if self.registers != tuple(name for name in PIPELINE_REGISTERS if name in self.registers):
             raise ValueError(
@@ -142,10 +141,10 @@ class DecisionConfig:
         if not self.windowed:
             return
         limit = f"at most {self.window_width} ({OCTAVES_MAX} octaves)"
-        if self.lanes > 1:
+        if self.lanes > 1 and Criterion.CONFIDENCE in self.criteria:
             raise ValueError(
-                f"Logit width with {self.lanes} lanes and {self.fraction_bits} fraction bits "
-                f"must be {limit}, not {self.logit_width}"
+                f"Logit width of the confidence with {self.lanes} lanes and "
+                f"{self.fraction_bits} fraction bits must be {limit}, not {self.logit_width}"
             )
         if self.has_plain_criteria and self.registers != DEFAULT_REGISTERS:
             raise ValueError(
@@ -182,9 +181,9 @@ class DecisionConfig:
             raise ValueError(
                 f"Lanes must be one of {', '.join(map(str, LANES))}, not {self.lanes!r}"
             )
-        if self.lanes > 1 and self.criteria != (Criterion.CONFIDENCE,):
+        if self.lanes > 1 and Criterion.ENTROPY in self.criteria:
             raise ValueError(
-                f"Criteria with {self.lanes} lanes must be confidence alone, "
+                f"Criteria with {self.lanes} lanes must be without entropy, "
                 f"not {', '.join(self.criteria)}"
             )
         if self.lanes > 1 and "threshold" in self.registers:
@@ -221,11 +220,12 @@ class DecisionConfig:
     def has_plain_criteria(self) -> bool:
         """Whether these are confidence, or confidence and margin, which share a datapath.
 
-        They do not where the confidence looks through a window and the margin does not.
+        They do not where the confidence looks through a window and the margin does not, and not
+        with several lanes.
         """
-        plain = (
-            {Criterion.CONFIDENCE} if self.windowed else {Criterion.CONFIDENCE, Criterion.MARGIN}
-        )
+        plain = {Criterion.CONFIDENCE}
+        if not self.windowed and self.lanes == 1:
+            plain.add(Criterion.MARGIN)
         return Criterion.CONFIDENCE in self.criteria and plain.issuperset(self.criteria)
 
     @property

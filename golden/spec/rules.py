@@ -7,7 +7,7 @@ from typing import Any
 from .checks import require_choice, require_int
 from .criteria import FEATURES, GATE_WEIGHT, Criterion
 
-THRESHOLD_LIMIT = 1 << 15
+THRESHOLD_LIMIT = 1 << 16
 """Magnitude that every threshold stays below; a decision unit may allow less."""
 
 GATE_LIMIT = 1 << 31

@@ -41,7 +41,7 @@ class CriteriaUnit(wiring.Component):
     All criteria present score every vector; decisions come in the order of the vectors, whatever
     was selected. Scores equal those of the criteria by themselves.
 
-    Throughput: one logit a cycle as far as the slowest criterion present goes: without a bubble
+    Throughput: one beat a cycle as far as the slowest criterion present goes: without a bubble
     between vectors of one length, except that a vector under the gate occupies the unit for
     ``8 * n_features + 3`` cycles (see `GateStage`). Latency: that of the slowest criterion present
     and a cycle of queue, one more with patience, and those of the gate.
@@ -80,11 +80,13 @@ class CriteriaUnit(wiring.Component):
             members["offsets"] = In(shape).array(config.n_exits)
         # patience alone needs a label: that of the margin
         names = config.features or (Criterion.MARGIN,)
+        self._cores = {name: _CORES[name](replace(config, criteria=(name,))) for name in names}
         self._depth = _QUEUE_DEPTH
         if Criterion.CONFIDENCE in names:
-            # so many vectors of two logits a margin is ahead of a confidence
-            self._depth = max(self._depth, config.latency // 2 + 1)
-        self._cores = {name: _CORES[name](replace(config, criteria=(name,))) for name in names}
+            # so many vectors a margin is ahead of a confidence: of two logits, or of one beat
+            cycles = 2 if config.lanes == 1 else 1
+            latency = self._cores[Criterion.CONFIDENCE].latency
+            self._depth = max(self._depth, latency // cycles + 1)
         super().__init__(members)
 
     def latency(self, n_logits: int) -> int:

@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.criteria import Criterion
 from ...golden.spec.decision import DecisionConfig
+from .lane_top_two import create_top_two
 from .payload import Decision, LogitBeat
 from .scores import Scores
-from .top_two import TopTwo
 from .verdict import Verdict
 
 __all__ = ["PatienceStage", "PatienceUnit"]
@@ -90,8 +90,9 @@ class PatienceUnit(wiring.Component):
     ``score`` is the count of `PatienceStage`, ``exit = score >= threshold``: after p agreements
     with threshold p.
 
-    Throughput: one logit a cycle, no bubble between vectors, each of its own length, 2 to
-    ``n_classes``. Latency: `latency` cycles from the transfer of the last logit to `o.valid`.
+    Throughput: one beat a cycle, no bubble between vectors of two beats or more, each of its own
+    length, 2 to ``n_classes``. Latency: `latency` cycles from the transfer of the last beat to
+    `o.valid`.
 
     While a decision waits for `o.ready` the unit takes at most one more vector.
 
@@ -114,12 +115,12 @@ class PatienceUnit(wiring.Component):
         The criteria of the configuration are others.
     """
 
-    latency = TopTwo.latency + PatienceStage.latency + Verdict.latency
-
     def __init__(self, config: DecisionConfig):
         if config.criteria != (Criterion.PATIENCE,):
             raise ValueError(f"Criteria must be patience alone, not {', '.join(config.criteria)}")
         self.config = config
+        self._top_two = create_top_two(config)
+        self.latency = self._top_two.latency + PatienceStage.latency + Verdict.latency
         super().__init__(
             {
                 "i": In(stream.Signature(LogitBeat(config))),
@@ -132,7 +133,8 @@ class PatienceUnit(wiring.Component):
         m = Module()
 
         advance = Signal()
-        m.submodules.top_two = top_two = EnableInserter(advance)(TopTwo(self.config))
+        top_two = self._top_two
+        m.submodules.top_two = EnableInserter(advance)(top_two)
         m.submodules.stage = stage = PatienceStage(self.config)
         m.submodules.verdict = verdict = Verdict(self.config)
         leaders = top_two.leaders

@@ -18,7 +18,14 @@ def latency_of(unit: wiring.Component, n_logits: int = SHORTEST) -> int:
 
 def has_fixed_latency(config: DecisionConfig) -> bool:
     """Return whether each decision takes as long, whatever the vector and those before it."""
+    if _waits_for_patience(config):
+        return False
     return not {Criterion.ENTROPY, Criterion.GATE}.intersection(config.criteria)
+
+
+def _waits_for_patience(config: DecisionConfig) -> bool:
+    """Return whether vectors of one beat come faster than the memory of the samples takes them."""
+    return config.lanes > 1 and Criterion.PATIENCE in config.criteria
 
 
 def latency_text(config: DecisionConfig, unit: wiring.Component, last: str) -> str:
@@ -42,6 +49,8 @@ def throughput_text(config: DecisionConfig, *, buses: bool = False) -> str:
     text = f"{beats}, no bubble between vectors"
     if Criterion.ENTROPY in config.criteria:
         text += " of one length, 4 logits or more"
+    elif _waits_for_patience(config) and not buses:
+        text += " of 2 beats or more"
     elif buses:
         text += f" of 3 {'logits' if config.lanes == 1 else 'beats'} or more"
     if Criterion.GATE in config.criteria:

@@ -124,8 +124,8 @@ NAMES = "input, operand, threshold, mantissa, addend, decision"
         ("--tag-width 33", "Tag width must be in 0..32, not 33"),
         ("--lanes 3", "Lanes must be one of 1, 2, 4, 8, not 3"),
         (
-            "--lanes 4 --criteria margin",
-            "Criteria with 4 lanes must be confidence alone, not margin",
+            "--lanes 4 --criteria entropy",
+            "Criteria with 4 lanes must be without entropy, not entropy",
         ),
         (
             "--criteria magic",

@@ -38,15 +38,17 @@ CONFIGS = {
     "four lanes": DecisionConfig(lanes=4),
     "two": DecisionConfig(criteria=("confidence", "margin")),
     "margin": DecisionConfig(criteria=("margin",)),
+    "wide margin, eight lanes": DecisionConfig(criteria=("margin",), logit_width=16, lanes=8),
     "entropy": DecisionConfig(criteria=("entropy",), logit_width=12, fraction_bits=6),
     "patience": DecisionConfig(criteria=("patience",), n_exits=4),
+    "patience, two lanes": DecisionConfig(criteria=("patience",), n_exits=4, lanes=2),
     "all": DecisionConfig(
         criteria=("confidence", "margin", "entropy", "gate", "patience"), n_exits=3, tag_width=5
     ),
 }
 N_LINES = 800
 """Lines of the files of vectors, a sixth of what is handed out."""
-WITHOUT_BUSES = ("bare", "margin", "patience")
+WITHOUT_BUSES = ("bare", "margin", "wide margin, eight lanes", "patience", "patience, two lanes")
 MODULES = [MODULE_NAME, AXI_MODULE_NAME]
 BY_HAND = Path(__file__).parent / "data" / "by_hand_tb.v"
 

@@ -1,5 +1,7 @@
 """Several criteria in one unit, the linear gate among them: scores, order, cycles."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from amaranth.hdl import Fragment
@@ -94,6 +96,22 @@ def test_scores_under_the_selected_criterion_equal_golden(criteria: tuple[str, .
                 assert count_wrong(unit, memory, vectors, seed, weights_at_extremes=True) == 0
 
 
+@pytest.mark.parametrize(
+    "criteria", [("confidence", "margin"), ("confidence", "margin", "gate", "patience")]
+)
+@pytest.mark.parametrize("lanes", [2, 8])
+def test_several_criteria_of_several_lanes_equal_golden(
+    lanes: int, criteria: tuple[str, ...]
+) -> None:
+    config = replace(config_of(criteria), lanes=lanes)
+    memory = PatienceMemory(config)
+    with emulator(config) as unit:
+        for seed, n in enumerate((10, 2, 3, 7, 10)):
+            for idle, stall in ((0, 0), (128, 128)):
+                vectors = random_vectors(config, 500, n, seed)
+                assert count_wrong(unit, memory, vectors, seed, idle=idle, stall=stall) == 0
+
+
 @pytest.mark.parametrize(("idle", "stall"), [(0, 200), (200, 0), (128, 128)])
 def test_decisions_of_mixed_criteria_keep_their_order_under_stalls(idle: int, stall: int) -> None:
     config = config_of(ALL)
@@ -127,16 +145,17 @@ def test_gate_takes_a_vector_in_its_cycles_or_one_logit_a_cycle_if_that_is_longe
         assert cycles[1] - cycles[0] == 20 * spacing
 
 
+@pytest.mark.parametrize("lanes", [1, 2, 8])
 @pytest.mark.parametrize("n", [2, 10])
-def test_vectors_under_confidence_and_margin_follow_without_a_bubble(n: int) -> None:
-    config = config_of(("confidence", "margin"))
+def test_vectors_under_confidence_and_margin_follow_without_a_bubble(n: int, lanes: int) -> None:
+    config = replace(config_of(("confidence", "margin")), lanes=lanes)
     with emulator(config) as unit:
         cycles = []
         for n_vectors in (20, 40):
             before = unit.cycles
             unit.decide(random_vectors(config, n_vectors, n, 0))
             cycles.append(unit.cycles - before)
-        assert cycles[1] - cycles[0] == 20 * n
+        assert cycles[1] - cycles[0] == 20 * -(-n // lanes)
 
 
 def test_each_set_of_criteria_finds_its_unit() -> None:

@@ -1,5 +1,6 @@
 """The patience unit equals its model: a count for each sample, in the order of the vectors."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from offramp.golden.criteria import PatienceMemory
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision.patience import PatienceUnit
+from tests.comparison import elaborated_unit
 from tests.criteria import emulator_of, payload_while_waiting, refusal_of
 
 CONFIG = DecisionConfig(
@@ -15,8 +17,10 @@ CONFIG = DecisionConfig(
 )
 
 
+@pytest.mark.parametrize("lanes", [1, 2, 8])
 @pytest.mark.parametrize(("idle", "stall"), list(product((0, 128, 230), repeat=2)))
-def test_counts_of_interleaved_samples_equal_the_model(idle: int, stall: int) -> None:
+def test_counts_of_interleaved_samples_equal_the_model(idle: int, stall: int, lanes: int) -> None:
+    config = replace(CONFIG, lanes=lanes)
     rng = np.random.default_rng(idle + stall)
     n = 4000
     logits = rng.integers(-8, 8, (n, 4))
@@ -27,7 +31,7 @@ def test_counts_of_interleaved_samples_equal_the_model(idle: int, stall: int) ->
     memory = PatienceMemory(CONFIG)
     labels = np.where(np.arange(4) >= lengths[:, None], -8, logits).argmax(axis=1)
     score = memory.score(labels, exits, tags)
-    with emulator_of(PatienceUnit, CONFIG) as emulator:
+    with emulator_of(PatienceUnit, config) as emulator:
         for exit_index in range(4):
             emulator.set_threshold(exit_index, exit_index)
         got = emulator.decide(logits, exits, tag=tags, lengths=lengths, idle=idle, stall=stall)
@@ -37,13 +41,19 @@ def test_counts_of_interleaved_samples_equal_the_model(idle: int, stall: int) ->
     assert set(score.tolist()) == {0, 1, 2, 3}
 
 
-@pytest.mark.parametrize("n", [2, 4])
-def test_latency_is_as_stated_and_vectors_follow_without_a_bubble(n: int) -> None:
-    with emulator_of(PatienceUnit, CONFIG) as emulator:
+@pytest.mark.parametrize(("lanes", "latency"), [(1, 2), (2, 3)])
+@pytest.mark.parametrize("n", [3, 4])
+def test_latency_is_as_stated_and_vectors_of_two_beats_follow_without_a_bubble(
+    n: int, lanes: int, latency: int
+) -> None:
+    config = replace(CONFIG, lanes=lanes)
+    n_beats = -(-n // lanes)
+    assert elaborated_unit(config).latency == latency
+    with emulator_of(PatienceUnit, config) as emulator:
         emulator.decide(np.zeros((1, n), np.int64))
-        assert emulator.cycles == n + PatienceUnit.latency
+        assert emulator.cycles == n_beats + latency
         emulator.decide(np.zeros((100, n), np.int64))
-        assert emulator.cycles == 101 * n + 2 * PatienceUnit.latency
+        assert emulator.cycles == 101 * n_beats + 2 * latency
 
 
 def test_waiting_decision_stays_when_the_threshold_changes() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from amaranth.lib import wiring
 from amaranth.sim import Simulator, SimulatorContext
 
+from offramp.golden.spec.bounds import threshold_bounds
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.rtl_sim.stimuli import Outcome, Vector, Workload, expected_outcomes, lane_beats
 
@@ -81,7 +82,8 @@ class UnitBench:
         config = self._config
         alone = Workload(self._thresholds[place], (self._workload.vectors[place],))
         (outcome,) = expected_outcomes(config, alone)
-        wrong = config.threshold_high if outcome.exit else config.threshold_low
+        low, high = threshold_bounds(config, config.criteria[0])
+        wrong = high if outcome.exit else low
         return (wrong,) * config.n_exits
 
     def _logits_of_beats(self, vector: Vector) -> list[dict[str, object]]:

@@ -215,9 +215,9 @@ def test_confidence_beyond_the_register_is_refused_with_the_largest_in_reach() -
         ({"lanes": "4"}, TypeError, "Lanes must be an integer, not '4'"),
         ({"lanes": True}, TypeError, "Lanes must be an integer, not True"),
         (
-            {"lanes": 4, "criteria": ("confidence", "margin")},
+            {"lanes": 4, "criteria": ("confidence", "entropy")},
             ValueError,
-            "Criteria with 4 lanes must be confidence alone, not confidence, margin",
+            "Criteria with 4 lanes must be without entropy, not confidence, entropy",
         ),
         (
             {"lanes": 2, "registers": ("operand", "threshold")},
@@ -244,7 +244,7 @@ def test_confidence_beyond_the_register_is_refused_with_the_largest_in_reach() -
         (
             {"logit_width": 10, "lanes": 4},
             ValueError,
-            r"Logit width with 4 lanes and 3 fraction bits must be at most 9 \(.* not 10",
+            r"Logit width of the confidence with 4 lanes and 3 .* must be at most 9 \(.* not 10",
         ),
         (
             {"logit_width": 9, "fraction_bits": 2, "registers": ("addend",)},

@@ -24,7 +24,7 @@ def test_a_unit_needs_what_is_selected_and_what_is_weighed() -> None:
     ("fields", "message"),
     [
         ({"threshold": 0.5}, "Threshold must be an integer, not 0.5"),
-        ({"threshold": 1 << 15}, "Threshold must be in -32767..32767, not 32768"),
+        ({"threshold": 1 << 16}, "Threshold must be in -65535..65535, not 65536"),
         ({"threshold": 0, "criterion": "luck"}, "Criterion must be one of confidence, margin, "),
         ({"threshold": 0, "offset": 1}, "Weights and offset must be given for the gate and for "),
         ({"threshold": 0, "criterion": "gate"}, "Weights and offset must be given for the gate"),
