@@ -189,8 +189,8 @@ class _Runner:
             _require_inside(memories, op.residual_base + places, number, "read")
             other = memories[:, op.residual_base + places]
             b = (other.view(np.int8) if op.other_signed else other).astype(np.int64)
-            total = q * (word[2] & 0xFFFF) + b[:, :, None] * (word[2] >> 16)
-            q = _requantize(total, (word[3] & 63) + 1, op.sum_signed)
+            total = q * (word[3] & 0xFFFF) + b[:, :, None] * (word[2] & 0xFFFF)
+            q = _requantize(total, (word[3] >> 16 & 63) + 1, op.sum_signed)
         # without pool a window is one pixel
         values: Integers = q.max(axis=2)
         memories[:, op.out_base + places] = values.astype(np.uint8)

@@ -70,8 +70,8 @@ def random_program(rng: np.random.Generator, config: EngineConfig, operations: i
     channels = np.zeros((lanes, CHANNEL_WORDS), np.int64)
     channels[:, 0] = rng.integers(-2000, 2000, lanes) & 0xFFFFFFFF
     channels[:, 1] = rng.integers(0, 1 << 16, lanes) | rng.integers(20, 24, lanes) << 16
-    channels[:, 2] = rng.integers(0, 1 << 16, lanes) | rng.integers(0, 1 << 16, lanes) << 16
-    channels[:, 3] = rng.integers(14, 17, lanes)
+    channels[:, 2] = rng.integers(0, 1 << 16, lanes)
+    channels[:, 3] = rng.integers(0, 1 << 16, lanes) | rng.integers(14, 17, lanes) << 16
     return Program(
         config=config,
         operations=tuple(descriptors),

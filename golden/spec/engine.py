@@ -14,8 +14,11 @@ ACCUMULATOR_WIDTH = 26
 STEP_LATENCY = 10
 """From the start of an operation to the operands of its first step."""
 
-WRITE_LATENCY = 22
+WRITE_LATENCY = 14
 """From the moment when accumulators leave the array to their transfer to memory."""
+
+SECOND_PASS = 9
+"""More of them with a residual addition."""
 
 FETCH_BEHIND = 6
 """From an operation's last transfer to the start of the next, whose other words are there."""
@@ -131,7 +134,12 @@ ENGINES: dict[str, EngineConfig] = {
     "32": EngineConfig(out_lanes=8, activation_bytes=40960, weight_lines=4608, channel_lines=1024),
     "64": EngineConfig(out_lanes=16, requantizers=2, activation_bytes=40960, weight_lines=2560),
     "128": EngineConfig(
-        in_lanes=8, out_lanes=16, requantizers=2, activation_bytes=40960, weight_lines=1536
+        in_lanes=8,
+        out_lanes=16,
+        requantizers=4,
+        activation_bytes=40960,
+        weight_lines=1536,
+        channel_lines=256,
     ),
 }
 """Named engines, by their multiply-accumulates in a cycle.

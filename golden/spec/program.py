@@ -4,8 +4,8 @@ Channel memory: each of the `requantizers` lanes of a line has four words of 32 
 
     0  bias, signed
     1  multiplier (16 bits), shift less one (6 bits from bit 16 on)
-    2  first multiplier (16), other multiplier (16 from bit 16 on) of a residual addition
-    3  its shift less one (6)
+    2  other multiplier (16) of a residual addition
+    3  first multiplier (16), shift less one (6 bits from bit 16 on) of it
 
 Weight memory: a line has `out_lanes` times `in_lanes` bytes, those of an output lane together:
 byte ``o * in_lanes + j``, int8.

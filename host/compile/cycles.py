@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
-from ...golden.spec.engine import FETCH_BEHIND, STEP_LATENCY, WRITE_LATENCY, EngineConfig
+from ...golden.spec.engine import (
+    FETCH_BEHIND,
+    SECOND_PASS,
+    STEP_LATENCY,
+    WRITE_LATENCY,
+    EngineConfig,
+)
 from ...golden.spec.operation import WORDS, Operation
 from ...golden.spec.program import Program
 
@@ -48,7 +54,7 @@ def written_after(operation: Operation, config: EngineConfig) -> int:
     interval = 1
     if operation.residual:
         # steps leave in even cycles: odd ones are for what is written
-        leaves += leaves % 2
+        leaves += leaves % 2 + SECOND_PASS
         interval = 2
     return leaves + interval * (operation.last_group_steps - 1) + WRITE_LATENCY
 

@@ -66,8 +66,9 @@ def channel_lines(
         other = values.other_multiplier.astype(np.int64)
         if step.swapped:
             first, other = other, first
-        table[:n_channels, 2] = np.tile(first | other << 16, step.pack)
-        table[:n_channels, 3] = np.tile(values.shift.astype(np.int64) - 1, step.pack)
+        addition_shift = values.shift.astype(np.int64) - 1
+        table[:n_channels, 2] = np.tile(other, step.pack)
+        table[:n_channels, 3] = np.tile(first | addition_shift << 16, step.pack)
     table[n_channels] = 0
     lines = []
     for group, channels in enumerate(lanes.channels):

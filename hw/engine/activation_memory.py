@@ -4,10 +4,10 @@ from itertools import pairwise
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.engine import EngineConfig
+from .deep_memory import DeepMemory
 from .payload import Transfer, address_width
 
 __all__ = ["ActivationMemory"]
@@ -22,6 +22,12 @@ class ActivationMemory(wiring.Component):
     Latency: `latency` cycles from `address` to `data`, `word_latency` from `word_address` to
     `word`. One port of each bank reads for the array; the other writes, or reads a word in
     cycles without a write.
+
+    Parameters
+    ----------
+    config : EngineConfig
+    family : str
+        See `DeepMemory`.
 
     Members
     -------
@@ -38,10 +44,11 @@ class ActivationMemory(wiring.Component):
     """
 
     latency = 5
-    word_latency = 4
+    word_latency = 5
 
-    def __init__(self, config: EngineConfig):
+    def __init__(self, config: EngineConfig, family: str = "generic"):
         self._config = config
+        self._family = family
         address = address_width(config)
         super().__init__(
             {
@@ -73,23 +80,14 @@ class ActivationMemory(wiring.Component):
         m.d.sync += [after.eq(before) for before, after in pairwise(place)]
 
         # -- cycles 2 and 3: read, and the register behind it -------------------------------------
-        port_b = self._elaborate_word_port(m, depth)
-        rows = []
+        banks = []
         for bank in range(2):
-            memory = Memory(
-                shape=data.ArrayLayout(8, lanes),
-                depth=depth,
-                init=[],
-                # an operation never reads what it writes: one block serves both ports
-                attrs={"no_rw_check": 1},
-            )
+            memory = DeepMemory(8 * lanes, depth, granularity=8, ports=2, family=self._family)
             m.submodules[f"bank_{bank}"] = memory
-            reader = memory.read_port()
-            row = Signal(data.ArrayLayout(8, lanes), name=f"row_{bank}", reset_less=True)
-            m.d.comb += reader.addr.eq(bank_address[bank])
-            m.d.sync += row.eq(reader.data)
-            rows.append(row)
-            port_b(bank, memory)
+            m.d.comb += memory.line.eq(bank_address[bank])
+            banks.append(memory)
+        self._elaborate_word_port(m, banks)
+        rows = [data.View(data.ArrayLayout(8, lanes), memory.data) for memory in banks]
 
         # -- cycle 4: swap, and the coarse half of the shift; cycle 5: the rest -------------------
         odd, offset = place[2][lane_bits], place[2][:lane_bits]
@@ -107,15 +105,15 @@ class ActivationMemory(wiring.Component):
             m.d.sync += self.data[j].eq(Mux(mask[-1][j], shifted, 0))
         return m
 
-    def _elaborate_word_port(self, m, depth):
-        """Prepare the second port; return what joins a bank to it."""
+    def _elaborate_word_port(self, m, banks):
+        """Join the second port of both banks."""
         lanes = self._config.in_lanes
         lane_bits = (lanes - 1).bit_length()
         transfer, words = self.transfer, lanes // 4
         writes = transfer.enable.any()
         address = Mux(writes, transfer.address, self.word_address)
-        line = Signal(range(depth), name="word_line")
-        bank_select = [Signal(name=f"word_bank_{cycle}") for cycle in range(3)]
+        line = Signal.like(banks[0].line, name="word_line")
+        bank_select = [Signal(name=f"word_bank_{cycle}") for cycle in range(4)]
         word_select = [Signal(range(max(2, words)), name=f"word_part_{c}") for c in range(3)]
         content = Signal(data.ArrayLayout(8, 4), reset_less=True)
         enables = Signal(data.ArrayLayout(lanes, 2))
@@ -134,27 +132,13 @@ class ActivationMemory(wiring.Component):
                 m.d.sync += enables[bank][4 * part : 4 * part + 4].eq(Mux(here, transfer.enable, 0))
         for chain in (bank_select, word_select):
             m.d.sync += [after.eq(before) for before, after in pairwise(chain)]
-        rows = []
-
-        def join(bank, memory):
-            writer = memory.write_port(granularity=1)
-            reader = memory.read_port()
-            row = Signal(data.ArrayLayout(8, lanes), name=f"word_row_{bank}", reset_less=True)
+        found = [Signal(32, name=f"word_of_{bank}", reset_less=True) for bank in range(2)]
+        for bank, memory in enumerate(banks):
+            parts = Array(memory.beside.word_select(part, 32) for part in range(words))
             m.d.comb += [
-                writer.addr.eq(line),
-                writer.en.eq(enables[bank]),
-                reader.addr.eq(line),
-                writer.data.eq(Cat(content.as_value() for _ in range(words))),
+                memory.write_line.eq(line),
+                memory.write_enable.eq(enables[bank]),
+                memory.write_data.eq(Cat(content.as_value() for _ in range(words))),
             ]
-            m.d.sync += row.eq(reader.data)
-            rows.append(row)
-            if bank == 1:
-                parts = [
-                    Cat(row[4 * part + byte] for byte in range(4))
-                    for row in rows
-                    for part in range(words)
-                ]
-                select = Cat(word_select[2], bank_select[2]) if words > 1 else bank_select[2]
-                m.d.sync += self.word.eq(Array(parts)[select])
-
-        return join
+            m.d.sync += found[bank].eq(parts[word_select[2]] if words > 1 else parts[0])
+        m.d.sync += self.word.as_value().eq(Mux(bank_select[3], found[1], found[0]))

@@ -1,41 +1,52 @@
 """Biases and multipliers of the channels."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.engine import EngineConfig
-from .drain_lane import DrainLane
-from .requantizer import RequantizerLine, ResidualLine
+from .requantizer import ChannelLine, Requantizer
 from .wide_memory import WideMemory
 
 __all__ = ["ChannelMemory"]
 
 
 class ChannelMemory(wiring.Component):
-    """Give the integers of each lane when a lane of the drain needs them.
+    """Give the integers of each lane for both of its passes.
+
+    The four words of a lane lie in two lines of the memory, two words for each pass.
+
+    Latency: `latency` cycles from `line` to `scales`.
+
+    Parameters
+    ----------
+    config : EngineConfig
+    family : str
+        See `DeepMemory`.
 
     Members
     -------
     line : In
-    scales : Out(RequantizerLine [requantizers])
-        `DrainLane.SCALE` cycles later.
-    residual_scales : Out(ResidualLine [requantizers])
-        `DrainLane.REQUANTIZED` cycles later.
+    again : In(1)
+        What the second pass needs, of the line `Requantizer.latency` cycles ago.
+    scales : Out(ChannelLine [requantizers])
     word_address : In(24)
         Of the word that is written; see `offramp.golden.spec.program`.
     word : In(32)
     enable : In(1)
     """
 
-    def __init__(self, config: EngineConfig):
+    latency = WideMemory.latency
+
+    def __init__(self, config: EngineConfig, family: str = "generic"):
         self._config = config
+        self._family = family
         lanes = config.requantizers
         super().__init__(
             {
                 "line": In((config.channel_lines - 1).bit_length()),
-                "scales": Out(data.ArrayLayout(RequantizerLine(), lanes)),
-                "residual_scales": Out(data.ArrayLayout(ResidualLine(), lanes)),
+                "again": In(1),
+                "scales": Out(data.ArrayLayout(ChannelLine(), lanes)),
                 "word_address": In(24),
                 "word": In(32),
                 "enable": In(1),
@@ -44,24 +55,25 @@ class ChannelMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        parts = (
-            ("requantizer", self.scales, DrainLane.SCALE),
-            ("residual", self.residual_scales, DrainLane.REQUANTIZED),
+        config = self._config
+        line = self.line
+        for cycle in range(Requantizer.latency):
+            before = Signal.like(self.line, name=f"line_{cycle}", reset_less=True)
+            m.d.sync += before.eq(line)
+            line = before
+        m.submodules.memory = memory = WideMemory(
+            2 * config.requantizers, 2 * config.channel_lines, self._family
         )
-        line = [self.line]
-        for cycle in range(DrainLane.REQUANTIZED - WideMemory.latency):
-            line.append(Signal.like(self.line, name=f"line_{cycle}", reset_less=True))
-            m.d.sync += line[-1].eq(line[-2])
-        for number, (name, scales, needed) in enumerate(parts):
-            memory = WideMemory(2 * self._config.requantizers, self._config.channel_lines)
-            m.submodules[name] = memory
-            m.d.comb += [
-                # the line waits, not the data: it is narrower
-                memory.line.eq(line[needed - WideMemory.latency]),
-                # of the four words of a lane the first two, or the last two
-                memory.word_address.eq(Cat(self.word_address[0], self.word_address[2:])),
-                memory.word.eq(self.word),
-                memory.enable.eq(self.enable & (self.word_address[1] == number)),
-                scales.eq(memory.data.as_value()),
-            ]
+        lane_bits = (config.requantizers - 1).bit_length()
+        address = self.word_address
+        m.d.comb += [
+            memory.line.eq(Mux(self.again, Cat(1, line), Cat(0, self.line))),
+            self.scales.eq(memory.data.as_value()),
+            # word, pass, lane, line
+            memory.word_address.eq(
+                Cat(address[0], address[2 : 2 + lane_bits], address[1], address[2 + lane_bits :])
+            ),
+            memory.word.eq(self.word),
+            memory.enable.eq(self.enable),
+        ]
         return m

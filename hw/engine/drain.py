@@ -17,13 +17,14 @@ from .payload import (
     Transfer,
     address_width,
 )
+from .requantizer import Requantizer
 from .tile_pointer import TilePointer
 from .window_maximum import WindowMaximum
 
 __all__ = ["Drain"]
 
-WRITTEN = DrainLane.ADDED + WindowMaximum.latency + 1
-"""Cycles from an emission to its transfer to memory."""
+WRITE = WindowMaximum.latency + 1
+"""Cycles from a value to its transfer to memory."""
 
 CUT = 2
 """Cycles from the word of the other operand of a residual addition to the operand."""
@@ -32,7 +33,9 @@ READ = DrainLane.REQUANTIZED - CUT - ActivationMemory.word_latency
 """Cycles to the address of that word."""
 
 # the other operand is read through the port that writes, in every second cycle
-assert (WRITTEN - READ) % 2 == 1
+assert (DrainLane.ADDED + WRITE - READ) % 2 == 1
+# and so are the channels of the second pass, beside those of a first one
+assert Requantizer.latency % 2 == 1
 
 
 class Drain(wiring.Component):
@@ -47,8 +50,8 @@ class Drain(wiring.Component):
     While a tile leaves, the array computes the next. See `offramp.golden.spec.operation` for what
     is computed. A step leaves in each cycle, with a residual addition in every second one.
 
-    Latency: `latency` cycles from the tile's arrival to the transfer of its first step, or one
-    more with a residual addition, whose steps leave in cycles of one parity.
+    Latency: `latency` cycles from the tile's arrival to the transfer of its first step; with a
+    residual addition `RESIDUAL` more, and one more if that makes steps leave in even cycles.
 
     Members
     -------
@@ -80,7 +83,8 @@ class Drain(wiring.Component):
     faults : Out(DrainFaults)
     """
 
-    latency = 1 + WRITTEN
+    latency = 1 + DrainLane.REQUANTIZED + WRITE
+    RESIDUAL = DrainLane.ADDED - DrainLane.REQUANTIZED
 
     def __init__(self, config: EngineConfig, family: str = "generic"):
         self._config = config
@@ -129,12 +133,24 @@ class Drain(wiring.Component):
                 m.d.sync += held[lane].eq(held[lane + lanes])
 
         # -- emissions, and where they stand `cycle` cycles later ---------------------------------
-        valid = [pointer.valid]
-        emission = [pointer.emission]
-        for cycle in range(1, WRITTEN + 1):
+        valid, emission = [pointer.valid], [pointer.emission]
+        for cycle in range(1, DrainLane.ADDED):
             valid.append(Signal(name=f"valid_{cycle}"))
             emission.append(Signal(Emission(config), name=f"emission_{cycle}", reset_less=True))
-            m.d.sync += [valid[-1].eq(valid[-2]), emission[-1].eq(emission[-2])]
+            # nothing is left behind the first pass when an operation with a second one begins
+            goes_on = fields.residual if cycle == DrainLane.REQUANTIZED else 1
+            m.d.sync += [valid[-1].eq(valid[-2] & goes_on), emission[-1].eq(emission[-2])]
+        # a value is there behind the first pass, or behind the second
+        there, step = [Signal(name="there")], [Signal(Emission(config), reset_less=True)]
+        before, before_sum = DrainLane.REQUANTIZED - 1, DrainLane.ADDED - 1
+        m.d.sync += [
+            there[0].eq(Mux(fields.residual, valid[before_sum], valid[before])),
+            step[0].eq(Mux(fields.residual, emission[before_sum], emission[before])),
+        ]
+        for cycle in range(1, WRITE):
+            there.append(Signal(name=f"there_{cycle}"))
+            step.append(Signal(Emission(config), name=f"step_{cycle}", reset_less=True))
+            m.d.sync += [there[-1].eq(there[-2]), step[-1].eq(step[-2])]
 
         # -- the other operand --------------------------------------------------------------------
         # with a carry, as `TilePointer` has
@@ -157,16 +173,17 @@ class Drain(wiring.Component):
         m.d.sync += word.eq(self.word)
 
         # -- the lanes ----------------------------------------------------------------------------
-        m.submodules.channels = channels = ChannelMemory(config)
+        m.submodules.channels = channels = ChannelMemory(config, self._family)
         m.submodules.maximum = maximum = WindowMaximum(config)
         m.d.comb += [
             channels.line.eq(pointer.line),
+            channels.again.eq(valid[Requantizer.latency] & fields.residual),
             channels.word_address.eq(self.channel_address),
             channels.word.eq(self.channel_word),
             channels.enable.eq(self.channel_enable),
-            maximum.step.eq(emission[DrainLane.ADDED].step),
-            maximum.first.eq(emission[DrainLane.ADDED].window_first),
-            maximum.valid.eq(valid[DrainLane.ADDED]),
+            maximum.step.eq(step[0].step),
+            maximum.first.eq(step[0].window_first),
+            maximum.valid.eq(there[0]),
         ]
         for number in range(lanes):
             m.submodules[f"lane_{number}"] = lane = DrainLane(self._family)
@@ -178,9 +195,8 @@ class Drain(wiring.Component):
             m.d.comb += [
                 lane.accumulator.eq(held[number]),
                 lane.scale.eq(channels.scales[number]),
-                lane.residual_scale.eq(channels.residual_scales[number]),
                 lane.other.eq(other),
-                lane.residual.eq(fields.residual),
+                lane.again.eq(valid[DrainLane.REQUANTIZED]),
                 lane.out_signed.eq(fields.out_signed),
                 lane.other_signed.eq(fields.other_signed),
                 lane.sum_signed.eq(fields.sum_signed),
@@ -188,8 +204,8 @@ class Drain(wiring.Component):
             ]
 
         # -- out ----------------------------------------------------------------------------------
-        written = emission[WRITTEN - 1]
-        ends = valid[WRITTEN - 1] & written.window_last
+        written = step[-1]
+        ends = there[-1] & written.window_last
         repeated = [maximum.maxima[byte % lanes][:8] for byte in range(4)]
         enable = ((1 << lanes) - 1) << written.address[:2] if lanes < 4 else 0b1111
         m.d.sync += [
@@ -198,7 +214,7 @@ class Drain(wiring.Component):
             self.logit.eq(maximum.maxima[0][:8].as_signed()),
             self.logit_valid.eq(ends & fields.logits),
             self.logit_last.eq(written.last),
-            self.done.eq(valid[WRITTEN - 1] & written.last),
+            self.done.eq(there[-1] & written.last),
         ]
         m.d.sync += [self.transfer.data[byte].eq(repeated[byte]) for byte in range(4)]
         return m

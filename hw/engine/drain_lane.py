@@ -4,46 +4,44 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .channel_memory import ChannelMemory
 from .payload import ACCUMULATOR
-from .requantizer import Requantizer, RequantizerLine, ResidualAdder, ResidualLine
-from .wide_memory import WideMemory
+from .requantizer import ChannelLine, Requantizer
 
 __all__ = ["DrainLane"]
 
 
 class DrainLane(wiring.Component):
-    """Requantize an accumulator, and add the other operand if there is one.
+    """Requantize an accumulator, and then add the other operand if there is one.
 
-    Latency: from `accumulator` to `scale` `SCALE` cycles, to `residual_scale` and `other`
-    `REQUANTIZED` cycles, to `value` `ADDED` cycles. Throughput: one a cycle.
+    Latency: from `accumulator` to `scale` `SCALE` cycles, to `value` `REQUANTIZED` cycles. With
+    another operand that value, `other`, `again` and the second `scale` meet in one cycle, and the
+    sum is there as `value` `ADDED` cycles from the accumulator. Throughput: one a cycle, or one in
+    two with another operand.
 
     Members
     -------
     accumulator : In(signed)
-    scale : In(RequantizerLine)
-    residual_scale : In(ResidualLine)
+    scale : In(ChannelLine)
     other : In(8)
-    residual : In(1)
-        Whether there is another operand; this and the following must not change while something
-        is inside.
+    again : In(1)
     out_signed, other_signed, sum_signed : In(1)
-        Formats, as in `Operation`.
+        Formats, as in `Operation`; must not change while something is inside.
     value : Out(signed(9))
     """
 
-    SCALE = WideMemory.latency
+    SCALE = ChannelMemory.latency
     REQUANTIZED = SCALE + Requantizer.latency
-    ADDED = REQUANTIZED + ResidualAdder.latency
+    ADDED = REQUANTIZED + Requantizer.latency
 
     def __init__(self, family: str = "generic"):
         self._family = family
         super().__init__(
             {
                 "accumulator": In(ACCUMULATOR),
-                "scale": In(RequantizerLine()),
-                "residual_scale": In(ResidualLine()),
+                "scale": In(ChannelLine()),
                 "other": In(8),
-                "residual": In(1),
+                "again": In(1),
                 "out_signed": In(1),
                 "other_signed": In(1),
                 "sum_signed": In(1),
@@ -54,29 +52,17 @@ class DrainLane(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.requantizer = requantizer = Requantizer(self._family)
-        m.submodules.residual_adder = adder = ResidualAdder(self._family)
+        accumulator = self.accumulator
+        for cycle in range(self.SCALE):
+            delayed = Signal(ACCUMULATOR, name=f"accumulator_{cycle}", reset_less=True)
+            m.d.sync += delayed.eq(accumulator)
+            accumulator = delayed
         m.d.comb += [
-            requantizer.accumulator.eq(_delayed(m, self.accumulator, self.SCALE)),
-            requantizer.bias.eq(self.scale.bias),
-            requantizer.multiplier.eq(self.scale.multiplier),
-            requantizer.shift_less_one.eq(self.scale.shift_less_one),
-            requantizer.is_signed.eq(self.out_signed),
-            adder.value.eq(requantizer.value),
-            adder.other.eq(Cat(self.other, self.other[7] & self.other_signed).as_signed()),
-            adder.value_multiplier.eq(self.residual_scale.first_multiplier),
-            adder.other_multiplier.eq(self.residual_scale.other_multiplier),
-            adder.shift_less_one.eq(self.residual_scale.residual_shift_less_one),
-            adder.is_signed.eq(self.sum_signed),
+            requantizer.accumulator.eq(accumulator),
+            requantizer.scale.eq(self.scale),
+            requantizer.again.eq(self.again),
+            requantizer.is_signed.eq(Mux(self.again, self.sum_signed, self.out_signed)),
+            requantizer.other.eq(Cat(self.other, self.other[7] & self.other_signed).as_signed()),
+            self.value.eq(requantizer.value),
         ]
-        alone = _delayed(m, requantizer.value, ResidualAdder.latency)
-        m.d.comb += self.value.eq(Mux(self.residual, adder.total, alone))
         return m
-
-
-def _delayed(m, value, cycles):
-    """Return what `value` was some cycles before."""
-    for cycle in range(cycles):
-        delayed = Signal.like(value, name=f"{value.name}_{cycle}", reset_less=True)
-        m.d.sync += delayed.eq(value)
-        value = delayed
-    return value

@@ -39,7 +39,7 @@ class Engine(wiring.Component):
     ----------
     config : EngineConfig
     family : str
-        "generic" or "ecp5": see `Multiplier`.
+        "generic" or "ecp5": see `Multiplier` and `DeepMemory`.
 
     Members
     -------
@@ -103,9 +103,9 @@ class Engine(wiring.Component):
         m.submodules.descriptor_fetch = program = DescriptorFetch(config)
         m.submodules.loops = loops = Loops(config)
         m.submodules.operand_fetch = fetch = OperandFetch(config)
-        m.submodules.activation_memory = activations = ActivationMemory(config)
+        m.submodules.activation_memory = activations = ActivationMemory(config, self._family)
         m.submodules.weight_memory = weights = WideMemory(
-            config.line_bytes // 4, config.weight_lines
+            config.line_bytes // 4, config.weight_lines, self._family
         )
         m.submodules.mac_array = array = MacArray(config, self._family)
         m.submodules.drain = drain = Drain(config, self._family)

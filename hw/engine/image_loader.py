@@ -72,7 +72,9 @@ class ImageLoader(wiring.Component):
             self.offset.eq(Mux(working, self.image_stride, 0)),
         ]
 
-        count = Signal(16)
+        # words behind the awaited one; that there are none comes from a register
+        left = Signal(16)
+        none_left = Signal()
         address = Signal(address_width(self._config) + 1)
         waiting = Signal()  # a transfer for memory
         dropping = Signal()
@@ -85,7 +87,7 @@ class ImageLoader(wiring.Component):
         m.d.comb += [
             self.i.ready.eq(~full.bit_select(filling, 1) & (~waiting | self.granted)),
             take.eq(self.i.valid & self.i.ready),
-            final.eq(count + 1 == self.image_words),
+            final.eq(Mux(begun, none_left, self.image_words == 1)),
             self.fits.eq(final & ~dropping & ~beat.spoiled),
             self.beyond.eq(waiting & (address >= self._config.activation_bytes)),
             self.transfer.address.eq(address),
@@ -100,10 +102,11 @@ class ImageLoader(wiring.Component):
                 self.transfer.data.eq(beat.data),
                 address.eq(Mux(begun, address + 4, start)),
                 begun.eq(1),
-                count.eq(count + 1),
+                left.eq(Mux(begun, left, self.image_words - 1) - 1),
+                none_left.eq(Mux(begun, left == 1, self.image_words == 2)),
             ]
             with m.If(beat.last | final | beat.spoiled):
-                m.d.sync += [begun.eq(0), count.eq(0)]
+                m.d.sync += begun.eq(0)
             with m.If(beat.spoiled):
                 m.d.sync += dropping.eq(~beat.last)
             with m.Elif(beat.last & final):

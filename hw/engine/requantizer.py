@@ -1,6 +1,6 @@
-"""From an accumulator to eight bits, and the residual addition behind it."""
+"""From an accumulator to eight bits, and once more for a residual addition."""
 
-from amaranth.hdl import Cat, Const, Module, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,46 +10,39 @@ from .multiplier import Multiplier
 from .payload import ACCUMULATOR
 from .round_shift import RoundShift
 
-__all__ = ["Requantizer", "RequantizerLine", "ResidualAdder", "ResidualLine"]
+__all__ = ["ChannelLine", "Requantizer"]
 
-LOW_WIDTH = 17
-"""Bits of the lower part of a number that is multiplied in two parts."""
+LOW_WIDTH = 15
+"""Bits of the lower part of a number that is multiplied in two parts, each of up to 16 bits."""
 
 
-class RequantizerLine(data.StructLayout):
-    """The first two words of a channel in the channel memory."""
+class ChannelLine(data.StructLayout):
+    """Two words of a channel in the channel memory, for one pass.
+
+    In the second pass the lowest 16 bits of the bias are the other operand's multiplier.
+    """
 
     def __init__(self):
         super().__init__({"bias": signed(32), "multiplier": 16, "shift_less_one": 6, "unused": 10})
 
 
-class ResidualLine(data.StructLayout):
-    """The other two words of a channel in the channel memory."""
-
-    def __init__(self):
-        super().__init__(
-            {
-                "first_multiplier": 16,
-                "other_multiplier": 16,
-                "residual_shift_less_one": 6,
-                "unused": 26,
-            }
-        )
-
-
 class Requantizer(wiring.Component):
     """Compute ``clamp(floor(((acc + bias) * multiplier + 2**(shift - 1)) / 2**shift))``.
+
+    Or, `again`, ``clamp(floor((value * multiplier + other * n + 2**(shift - 1)) / 2**shift))``
+    with the value that comes out in the same cycle: both need two products, and a residual
+    addition has time for two passes.
 
     Latency: `latency` cycles. Throughput: one a cycle.
 
     Members
     -------
     accumulator : In(signed)
-    bias : In(signed(32))
-    multiplier : In(16)
-    shift_less_one : In(6)
+    other : In(signed(9))
+    scale : In(ChannelLine)
+    again : In(1)
     is_signed : In(1)
-        Clamp to int8 instead of uint8; must not change while something is inside.
+        Clamp to int8 instead of uint8.
     value : Out(signed(9))
     """
 
@@ -60,9 +53,9 @@ class Requantizer(wiring.Component):
         super().__init__(
             {
                 "accumulator": In(ACCUMULATOR),
-                "bias": In(signed(32)),
-                "multiplier": In(MULTIPLIER_WIDTH),
-                "shift_less_one": In(6),
+                "other": In(signed(9)),
+                "scale": In(ChannelLine()),
+                "again": In(1),
                 "is_signed": In(1),
                 "value": Out(signed(9)),
             }
@@ -70,94 +63,53 @@ class Requantizer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        total = Signal(ACCUMULATOR, reset_less=True)
-        factor = Signal(MULTIPLIER_WIDTH, reset_less=True)
-        m.d.sync += [total.eq(self.accumulator + self.bias), factor.eq(self.multiplier)]
-
-        positive = Cat(factor, Const(0, 1)).as_signed()
+        high_width = ACCUMULATOR_WIDTH - LOW_WIDTH
         low = Multiplier(LOW_WIDTH + 1, MULTIPLIER_WIDTH + 1, self._family)
-        high = Multiplier(ACCUMULATOR_WIDTH - LOW_WIDTH, MULTIPLIER_WIDTH + 1, self._family)
+        high = Multiplier(high_width, MULTIPLIER_WIDTH + 1, self._family)
         m.submodules.low, m.submodules.high = low, high
-        m.d.comb += [
-            low.a.eq(total[:LOW_WIDTH]),
-            high.a.eq(total[LOW_WIDTH:].as_signed()),
-            low.b.eq(positive),
-            high.b.eq(positive),
+
+        total = Signal(ACCUMULATOR)
+        low_operand = Signal(signed(LOW_WIDTH + 1), reset_less=True)
+        high_operand = Signal(signed(high_width), reset_less=True)
+        low_factor = Signal(MULTIPLIER_WIDTH, reset_less=True)
+        high_factor = Signal(MULTIPLIER_WIDTH, reset_less=True)
+        m.d.comb += total.eq(self.accumulator + self.scale.bias)
+        m.d.sync += [
+            low_factor.eq(self.scale.multiplier),
+            high_factor.eq(
+                Mux(self.again, self.scale.bias[:MULTIPLIER_WIDTH], self.scale.multiplier)
+            ),
+            low_operand.eq(Mux(self.again, self.value, total[:LOW_WIDTH])),
+            high_operand.eq(Mux(self.again, self.other, total[LOW_WIDTH:].as_signed())),
         ]
+        m.d.comb += [
+            low.a.eq(low_operand),
+            high.a.eq(high_operand),
+            low.b.eq(Cat(low_factor, Const(0, 1)).as_signed()),
+            high.b.eq(Cat(high_factor, Const(0, 1)).as_signed()),
+        ]
+
+        # what a product needs comes with it
+        pass_of = data.StructLayout({"shift_less_one": 6, "again": 1, "is_signed": 1})
+        passes = [Signal(pass_of, name="pass")]
+        m.d.comb += [
+            passes[0].shift_less_one.eq(self.scale.shift_less_one),
+            passes[0].again.eq(self.again),
+            passes[0].is_signed.eq(self.is_signed),
+        ]
+        for cycle in range(1 + Multiplier.latency + 1):
+            passes.append(Signal(pass_of, name=f"pass_{cycle}", reset_less=True))
+            m.d.sync += passes[-1].eq(passes[-2])
+
         product = Signal(signed(ACCUMULATOR_WIDTH + MULTIPLIER_WIDTH), reset_less=True)
-        m.d.sync += product.eq(low.product + (high.product << LOW_WIDTH))
+        beside, above = high.product, high.product << LOW_WIDTH
+        m.d.sync += product.eq(low.product + Mux(passes[-2].again, beside, above))
 
         m.submodules.round_shift = round_shift = RoundShift(len(product))
-        shift = [self.shift_less_one]
-        for cycle in range(1 + Multiplier.latency + 1):
-            shift.append(Signal(6, name=f"shift_{cycle}", reset_less=True))
-            m.d.sync += shift[-1].eq(shift[-2])
         m.d.comb += [
             round_shift.x.eq(product),
-            round_shift.shift_less_one.eq(shift[-1]),
-            round_shift.is_signed.eq(self.is_signed),
+            round_shift.shift_less_one.eq(passes[-1].shift_less_one),
+            round_shift.is_signed.eq(passes[-1].is_signed),
             self.value.eq(round_shift.y),
-        ]
-        return m
-
-
-class ResidualAdder(wiring.Component):
-    """Compute ``clamp(floor((a * m + b * n + 2**(shift - 1)) / 2**shift))``.
-
-    Latency: `latency` cycles. Throughput: one a cycle.
-
-    Members
-    -------
-    value, other : In(signed(9))
-        a and b.
-    value_multiplier, other_multiplier : In(16)
-        m and n.
-    shift_less_one : In(6)
-    is_signed : In(1)
-        Clamp to int8 instead of uint8; must not change while something is inside.
-    total : Out(signed(9))
-    """
-
-    latency = Multiplier.latency + 1 + RoundShift.latency
-
-    def __init__(self, family: str = "generic"):
-        self._family = family
-        super().__init__(
-            {
-                "value": In(signed(9)),
-                "other": In(signed(9)),
-                "value_multiplier": In(MULTIPLIER_WIDTH),
-                "other_multiplier": In(MULTIPLIER_WIDTH),
-                "shift_less_one": In(6),
-                "is_signed": In(1),
-                "total": Out(signed(9)),
-            }
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        products = []
-        for name in ("value", "other"):
-            multiplier = Multiplier(9, MULTIPLIER_WIDTH + 1, self._family)
-            m.submodules[name] = multiplier
-            factor = getattr(self, f"{name}_multiplier")
-            m.d.comb += [
-                multiplier.a.eq(getattr(self, name)),
-                multiplier.b.eq(Cat(factor, Const(0, 1)).as_signed()),
-            ]
-            products.append(multiplier.product)
-        total = Signal(signed(len(products[0]) + 1), reset_less=True)
-        m.d.sync += total.eq(products[0] + products[1])
-
-        m.submodules.round_shift = round_shift = RoundShift(len(total))
-        shift = [self.shift_less_one]
-        for cycle in range(Multiplier.latency + 1):
-            shift.append(Signal(6, name=f"shift_{cycle}", reset_less=True))
-            m.d.sync += shift[-1].eq(shift[-2])
-        m.d.comb += [
-            round_shift.x.eq(total),
-            round_shift.shift_less_one.eq(shift[-1]),
-            round_shift.is_signed.eq(self.is_signed),
-            self.total.eq(round_shift.y),
         ]
         return m

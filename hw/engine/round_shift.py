@@ -25,7 +25,7 @@ class RoundShift(wiring.Component):
     x : In(signed(width))
     shift_less_one : In(6)
     is_signed : In(1)
-        Clamp to int8 instead of uint8; must not change while something is inside.
+        Clamp to int8 instead of uint8.
     y : Out(signed(9))
     """
 
@@ -43,6 +43,10 @@ class RoundShift(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        is_signed = [self.is_signed]
+        for cycle in range(self.latency - 1):
+            is_signed.append(Signal(name=f"is_signed_{cycle}", reset_less=True))
+            m.d.sync += is_signed[-1].eq(is_signed[-2])
         coarse = Signal.like(self.x, reset_less=True)
         fine_shift = Signal(3, reset_less=True)
         m.d.sync += [
@@ -61,7 +65,7 @@ class RoundShift(wiring.Component):
             m.d.sync += short.eq(Mux(shifted[-1], -1024, 1023))
 
         rounded = Signal(signed(11))
-        low, high = Mux(self.is_signed, -128, 0), Mux(self.is_signed, 127, 255)
+        low, high = Mux(is_signed[-1], -128, 0), Mux(is_signed[-1], 127, 255)
         m.d.comb += rounded.eq((short + 1) >> 1)
         m.d.sync += self.y.eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded)))
         return m

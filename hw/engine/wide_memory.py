@@ -2,8 +2,9 @@
 
 from amaranth.hdl import Cat, Module
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
+from .deep_memory import DeepMemory
 
 __all__ = ["WideMemory"]
 
@@ -18,6 +19,8 @@ class WideMemory(wiring.Component):
     words : int
         Words in a line, a power of two.
     lines : int
+    family : str
+        See `DeepMemory`.
 
     Members
     -------
@@ -30,10 +33,10 @@ class WideMemory(wiring.Component):
     enable : In(1)
     """
 
-    latency = 2
+    latency = DeepMemory.latency
 
-    def __init__(self, words: int, lines: int):
-        self._words, self._lines = words, lines
+    def __init__(self, words: int, lines: int, family: str = "generic"):
+        self._words, self._lines, self._family = words, lines, family
         super().__init__(
             {
                 "line": In((lines - 1).bit_length()),
@@ -47,21 +50,17 @@ class WideMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         # one memory, not one a lane: that is what simulates fast
-        m.submodules.memory = memory = Memory(
-            shape=data.ArrayLayout(32, self._words),
-            depth=self._lines,
-            init=[],
-            attrs={"no_rw_check": 1},
+        m.submodules.memory = memory = DeepMemory(
+            32 * self._words, self._lines, granularity=32, ports=1, family=self._family
         )
-        reader = memory.read_port()
-        writer = memory.write_port(granularity=1)
         word_bits = (self._words - 1).bit_length()
         m.d.comb += [
-            reader.addr.eq(self.line),
-            writer.addr.eq(self.word_address[word_bits:]),
-            writer.data.eq(Cat(self.word for _ in range(self._words))),
+            memory.line.eq(self.line),
+            self.data.eq(memory.data),
+            memory.write_line.eq(self.word_address[word_bits:]),
+            memory.write_data.eq(Cat(self.word for _ in range(self._words))),
         ]
         with m.If(self.enable):
-            m.d.comb += writer.en.eq(1 << self.word_address[:word_bits] if word_bits else 1)
-        m.d.sync += self.data.eq(reader.data)
+            enable = 1 << self.word_address[:word_bits] if word_bits else 1
+            m.d.comb += memory.write_enable.eq(enable)
         return m

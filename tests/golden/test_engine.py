@@ -76,8 +76,8 @@ def by_the_book(program: Program, op: Operation, memory: bytearray, image: int) 
                     q = scale(q, (words[1] >> 16) + 1, op.out_signed)
                     if op.residual:
                         b = signed(memory[op.residual_base + start + channel], op.other_signed)
-                        q = q * (words[2] & 0xFFFF) + b * (words[2] >> 16)
-                        q = scale(q, words[3] + 1, op.sum_signed)
+                        q = q * (words[3] & 0xFFFF) + b * words[2]
+                        q = scale(q, (words[3] >> 16) + 1, op.sum_signed)
                     best[channel] = max(best.get(channel, q), q)
             for channel, q in best.items():
                 memory[op.out_base + start + channel] = q % 256

@@ -145,7 +145,9 @@ def test_a_word_is_taken_in_each_cycle():
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("final.eq(count + 1 == self.image_words)", "final.eq(count == self.image_words)"),
+        ("Mux(begun, none_left, self.image_words == 1)", "none_left"),
+        ("Mux(begun, left == 1, self.image_words == 2)", "left == 1"),
+        ("self.image_words - 1) - 1", "self.image_words) - 1"),
         ("m.d.sync += dropping.eq(1)", "m.d.sync += dropping.eq(0)"),
         ("dropping.eq(~beat.last)", "dropping.eq(0)"),
         ("final & ~dropping & ~beat.spoiled", "final & ~beat.spoiled"),
@@ -168,5 +170,6 @@ def test_broken_image_loader_is_seen(right, wrong):
         Bench(block, idle=0.2, stall=0.5, work=0.5).check()
         Bench(block, work=0.9).check()
         Bench(block, words=1, lengths=[1, 2, 5]).check()
+        Bench(block, words=2, lengths=[1, 2, 5]).check()
 
     assert sees(check_some, ImageLoader, right, wrong)

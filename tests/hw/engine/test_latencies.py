@@ -3,7 +3,13 @@
 import pytest
 from amaranth.hdl import Fragment
 
-from offramp.golden.spec.engine import FETCH_BEHIND, STEP_LATENCY, WRITE_LATENCY, EngineConfig
+from offramp.golden.spec.engine import (
+    FETCH_BEHIND,
+    SECOND_PASS,
+    STEP_LATENCY,
+    WRITE_LATENCY,
+    EngineConfig,
+)
 from offramp.golden.spec.operation import DRAIN_WORD, WORDS
 from offramp.host.compile.cycles import FETCH_CYCLES
 from offramp.hw.engine.descriptor_fetch import DescriptorFetch
@@ -12,7 +18,7 @@ from offramp.hw.engine.drain_lane import DrainLane
 from offramp.hw.engine.loops import Loops
 from offramp.hw.engine.mac_array import MacArray
 from offramp.hw.engine.operand_fetch import OperandFetch
-from offramp.hw.engine.requantizer import Requantizer, ResidualAdder
+from offramp.hw.engine.requantizer import Requantizer
 from offramp.hw.engine.wide_memory import WideMemory
 from offramp.hw.engine.window_maximum import WindowMaximum
 
@@ -22,10 +28,11 @@ def test_operands_of_the_first_step():
 
 
 def test_a_transfer_follows_a_step_of_the_drain():
-    lane = WideMemory.latency + Requantizer.latency + ResidualAdder.latency
-    assert lane == DrainLane.ADDED
+    lane = WideMemory.latency + Requantizer.latency
+    assert lane == DrainLane.REQUANTIZED
     # and a register in front of the memory
     assert lane + WindowMaximum.latency + 1 == WRITE_LATENCY
+    assert Drain.RESIDUAL == Requantizer.latency == SECOND_PASS
     # the first step comes a cycle behind the tile
     assert Drain.latency == 1 + WRITE_LATENCY
 

@@ -8,7 +8,8 @@ from offramp.golden.spec.engine import EngineConfig
 from offramp.golden.spec.program import CHANNEL_WORDS
 from offramp.hw.engine.activation_memory import ActivationMemory
 from offramp.hw.engine.channel_memory import ChannelMemory
-from offramp.hw.engine.drain_lane import DrainLane
+from offramp.hw.engine.deep_memory import SHALLOWEST, DeepMemory, pieces_of
+from offramp.hw.engine.requantizer import Requantizer
 from offramp.hw.engine.wide_memory import WideMemory
 
 from .simulation import sees, trace
@@ -106,6 +107,7 @@ def test_activation_memory_is_a_byte_array(lanes, size):
         ("Mux(here, transfer.enable, 0)", "transfer.enable"),
         ("Mux(here, transfer.enable, 0)", "Mux(here, 15, 0)"),
         ("bank_select[0].eq(address[lane_bits])", "bank_select[0].eq(transfer.address[lane_bits])"),
+        ("Mux(bank_select[3], found", "Mux(bank_select[2], found"),
     ],
 )
 def test_broken_activation_memory_is_seen(right, wrong):
@@ -144,7 +146,7 @@ def test_wide_memory_gives_a_line_a_cycle(words):
     [
         ("self.word_address[word_bits:]", "self.word_address[word_bits + 1 :]"),
         ("1 << self.word_address[:word_bits]", "(1 << self._words) - 1"),
-        ("self.data.eq(reader.data)", "self.data.eq(~reader.data.as_value())"),
+        ("self.data.eq(memory.data)", "self.data.eq(~memory.data)"),
         ("with m.If(self.enable)", "with m.If(1)"),
     ],
 )
@@ -161,29 +163,83 @@ def check_channels(block, requantizers=2):
     ]
     words = [word for line in lines for lane in line for word in lane]
     rows = [{"word_address": k, "word": word, "enable": 1} for k, word in enumerate(words)]
+    rows += [{"line": 0, "again": 0, "enable": 0}] * Requantizer.latency
     wanted = [*range(16), *(rng.randrange(16) for _ in range(40))]
     start = len(rows)
-    rows += [{"line": line, "enable": 0} for line in wanted]
-    found = trace(block(config), rows, ["scales", "residual_scales"], more=DrainLane.REQUANTIZED)
-    for cycle, line in enumerate(wanted, start):
-        scales = bits((bits(lane[:2], 32) for lane in lines[line]), 64)
-        residual = bits((bits(lane[2:], 32) for lane in lines[line]), 64)
-        assert found[cycle + DrainLane.SCALE][0] == scales
-        assert found[cycle + DrainLane.REQUANTIZED][1] == residual
+    rows += [{"line": line, "again": rng.randrange(2)} for line in wanted]
+    found = trace(block(config), rows, ["scales"], more=ChannelMemory.latency)
+    for cycle in range(start, len(rows)):
+        first = 2 * rows[cycle]["again"]
+        line = lines[rows[cycle - Requantizer.latency if first else cycle]["line"]]
+        scales = bits((bits(lane[first : first + 2], 32) for lane in line), 64)
+        assert found[cycle + ChannelMemory.latency] == (scales,)
 
 
 @pytest.mark.parametrize("requantizers", [1, 2, 4])
-def test_channel_memory_gives_each_part_when_a_lane_needs_it(requantizers):
+def test_channel_memory_gives_what_each_pass_needs(requantizers):
     check_channels(ChannelMemory, requantizers)
 
 
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("line[needed - WideMemory.latency]", "line[0]"),
-        ("self.word_address[1] == number", "self.word_address[1] != number"),
-        ("Cat(self.word_address[0], self.word_address[2:])", "self.word_address[1:]"),
+        ("Mux(self.again, Cat(1, line), Cat(0, self.line))", "Cat(self.again, line)"),
+        ("Mux(self.again, Cat(1, line), Cat(0, self.line))", "Cat(self.again, self.line)"),
+        ("Mux(self.again, Cat(1, line), Cat(0, self.line))", "Cat(0, self.line)"),
+        ("address[1], address[2 + lane_bits :]", "~address[1], address[2 + lane_bits :]"),
     ],
 )
 def test_broken_channel_memory_is_seen(right, wrong):
     assert sees(check_channels, ChannelMemory, right, wrong)
+
+
+def check_pieces(block, lines=2560, ports=1):
+    """Write lines in every piece, then read them and lines of other pieces in each cycle."""
+    rng = random.Random(lines)
+    ends = [0, 1, 511, 512, 1023, 1024, 2047, 2048, 3071, lines - 1]
+    used = sorted({place for place in ends if place < lines} | set(rng.sample(range(lines), 40)))
+    memory = {line: rng.randrange(1 << 16) for line in used}
+    rows = []
+    for line in rng.sample(used, len(used)):
+        # the other byte is written later, and nothing without an enable
+        low = {"write_line": line, "write_data": memory[line] ^ 0xFF00, "write_enable": 1}
+        rows += [low, {"write_data": memory[line] ^ 0xFF, "write_enable": 2}]
+        rows += [{"write_data": ~memory[line] & 0xFFFF, "write_enable": 0}]
+    start = len(rows)
+    places = [(rng.choice(used), rng.choice(used)) for _ in range(200)]
+    rows += [{"line": line, "write_line": beside} for line, beside in places]
+    outputs = ["data", "beside"][:ports]
+    tested = block(16, lines, 8, ports, "ecp5")
+    found = trace(tested, rows, outputs, more=DeepMemory.latency)[start + DeepMemory.latency :]
+    assert found == [tuple(memory[place] for place in pair[:ports]) for pair in places]
+
+
+@pytest.mark.parametrize("ports", [1, 2])
+@pytest.mark.parametrize("lines", [100, 1024, 1536, 2560, 3500])
+def test_pieces_are_one_memory(lines, ports):
+    check_pieces(DeepMemory, lines, ports)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("line[bits:] == first >> bits", "line[bits] == first >> bits"),
+        ("line[bits:] == first >> bits", "line[bits:] == 0"),
+        ("Mux(here[1], answer, last[name])", "Mux(here[0], answer, last[name])"),
+        ("Mux(here[1], answer, last[name])", "answer"),
+        ("Mux(self._lies_in(first, lines, self.write_line), self.write_enable, 0)",
+         "self.write_enable"),
+    ],
+)  # fmt: skip
+def test_broken_pieces_are_seen(right, wrong):
+    assert sees(lambda block: check_pieces(block, 3584), DeepMemory, right, wrong)
+
+
+@pytest.mark.parametrize("ports", [1, 2])
+def test_pieces_are_powers_of_two_that_fall(ports):
+    for lines in [16, 512, 513, 1536, 2560, 4608, 40000]:
+        pieces = pieces_of(lines, ports, "ecp5")
+        assert all(piece & (piece - 1) == 0 for piece in pieces)
+        assert sorted(pieces, reverse=True) == pieces
+        assert lines <= sum(pieces) < lines + SHALLOWEST[ports]
+        assert pieces_of(lines, ports, "generic") == [lines]
