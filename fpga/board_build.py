@@ -60,6 +60,7 @@ def build_board(
     *,
     out: Path,
     clock_hz: int | None = None,
+    suits: Callable[[int], bool] | None = None,
     seeds: Iterable[int] = (1, 2, 3),
     kept: Path | None = None,
     progress: Progress | None = None,
@@ -78,6 +79,8 @@ def build_board(
         Folder for the result; made if it is missing.
     clock_hz : int, optional
         The one clock to build for.
+    suits : callable, optional
+        Says whether the core can have a clock; any unless given.
     seeds : iterable of int
         Of the placement, tried in this order.
     kept : Path, optional
@@ -98,9 +101,11 @@ def build_board(
     """
     tell = progress or (lambda _step: None)
     flow = board.flow
-    if clock_hz is not None:
+    if clock_hz is None:
+        clocks = tuple(clock for clock in flow.clocks(board) if suits is None or suits(clock))
+    else:
         flow.check_clock(board, clock_hz)
-    clocks = flow.clocks(board) if clock_hz is None else (clock_hz,)
+        clocks = (clock_hz,)
     designs: dict[int, _Design] = {}
     kept = out / "builds" if kept is None else kept
 

@@ -9,6 +9,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, Instance, Signal
 from amaranth.lib import io
 
 from ..golden.spec.engine import EngineConfig
+from ..hw.engine.deep_memory import pieces_of
 from .board import Board
 from .flow import NAME, BoardFlow, Routed
 from .pll_ecp5 import ecp5_frequencies, ecp5_pll
@@ -39,9 +40,8 @@ CELLS = {
 }
 """What the router calls the cells that a report counts."""
 
-BLOCK_SHAPES = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024))
-WIDEST_SHAPE = (36, 512)
-"""Widths and depths of a block RAM; the widest has one port that writes and one that reads."""
+BLOCK_WIDTHS = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
+"""Bits of a block RAM by its lines."""
 
 
 class Ecp5Flow(BoardFlow):
@@ -112,16 +112,22 @@ class Ecp5Flow(BoardFlow):
 
     def needs(self, config: EngineConfig) -> dict[str, int]:  # noqa: D102
         lanes = config.requantizers
-        memories = (
-            # count, lines; weights and channels are written in words of 32 bits, each by itself
-            (config.line_bytes // 4, config.weight_lines),
-            (4 * lanes, config.channel_lines),
-            (1, config.program_words),
-        )
-        words = sum(count * _block_rams(32, lines) for count, lines in memories)
         bank_lines = config.activation_bytes // (2 * config.in_lanes)
-        banks = 2 * _block_rams(8 * config.in_lanes, bank_lines, both_write=True)
-        return {"dsp": config.macs + 3 * lanes, "block_ram": words + banks}
+        memories = (
+            # how many, their bits, lines and ports; a word of 32 bits is written by itself
+            (config.line_bytes // 4, 32, config.weight_lines, 1),
+            (2 * lanes, 32, 2 * config.channel_lines, 1),
+            (2, 8 * config.in_lanes, bank_lines, 2),
+            (1, 32, config.program_words, 1),
+        )
+        return {
+            "dsp": config.macs + 2 * lanes,
+            "block_ram": sum(
+                number * -(-width // BLOCK_WIDTHS[piece])
+                for number, width, lines, ports in memories
+                for piece in pieces_of(lines, ports, self.family)
+            ),
+        }
 
     def synthesize(self, board: Board, folder: Path) -> dict[str, int]:  # noqa: D102
         script = (
@@ -160,12 +166,6 @@ class Ecp5Flow(BoardFlow):
             f"pack-{seed}.log",
             PACKING_TIMEOUT,
         )
-
-
-def _block_rams(width: int, depth: int, *, both_write: bool = False) -> int:
-    """Return the block RAMs of a memory, in the shape that takes fewest."""
-    shapes = BLOCK_SHAPES if both_write else (*BLOCK_SHAPES, WIDEST_SHAPE)
-    return min(-(-width // wide) * -(-depth // deep) for wide, deep in shapes)
 
 
 ECP5 = Ecp5Flow()
