@@ -20,7 +20,7 @@ from .spec.link import (
     MAGIC,
     NUMBER_BITS,
     OUT_OF_SEQUENCE,
-    REQUESTS_MAX,
+    REQUEST_CREDIT,
     RESULT_BYTES,
     SEQUENCE_BITS,
     VERSION_MAJOR,
@@ -50,7 +50,9 @@ class _Waiting:
 
     @property
     def credit(self) -> int:
-        return 0 if self.status else self.request.credit
+        """Bytes that it takes; of what will not be executed only the header is kept."""
+        is_note = self.status is not None or len(self.request.data) % WORD_BYTES
+        return REQUEST_CREDIT if is_note else self.request.credit
 
 
 @dataclass
@@ -105,7 +107,7 @@ class LinkBoard:
     def receive(self, data: bytes) -> None:
         """Take bytes from the wire; the frames among them wait."""
         for body in self._reader.feed(data):
-            if len(self._waiting) == REQUESTS_MAX:
+            if self.credit < REQUEST_CREDIT:
                 continue
             if body is None:
                 self._waiting.append(_Waiting(Request(0, 0), Status.DAMAGED))

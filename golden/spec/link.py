@@ -360,7 +360,7 @@ class LinkConfig:
     baud : int
         Bits a second of the UART.
     buffer_bytes : int
-        Of the buffer of requests: what is on its way in a round trip.
+        Of the buffer of requests, a power of two: what is on its way in a round trip.
     result_slots : int
         Results that are kept, and so images that may be on their way.
     build_hash : int
@@ -374,12 +374,14 @@ class LinkConfig:
 
     clock_hz: int
     baud: int = BAUD_DEFAULT
-    buffer_bytes: int = 4096
-    result_slots: int = 64
+    buffer_bytes: int = 1024
+    result_slots: int = 32
     build_hash: int = 0
 
     def __post_init__(self) -> None:
         clocks_per_bit(self.clock_hz, self.baud)
         require_int("Buffer bytes", self.buffer_bytes, 2 * DATA_BYTES_MAX, 1 << 15)
-        require_int("Result slots", self.result_slots, 2, 1 << 12)
+        if self.buffer_bytes & (self.buffer_bytes - 1):
+            raise ValueError(f"Buffer bytes must be a power of two, not {self.buffer_bytes!r}")
+        require_int("Result slots", self.result_slots, 2, DATA_BYTES_MAX // RESULT_BYTES)
         require_int("Build hash", self.build_hash, 0, (1 << 32) - 1)

@@ -294,7 +294,8 @@ def test_memories_are_known_by_their_codes():
     [
         ({"clock_hz": 1_000_000}, "Baud rate must be at most 1/8 of the clock"),
         ({"buffer_bytes": 100}, "Buffer bytes must be in 512..32768, not 100"),
-        ({"result_slots": 1}, "Result slots must be in 2..4096, not 1"),
+        ({"buffer_bytes": 1000}, "Buffer bytes must be a power of two, not 1000"),
+        ({"result_slots": 1}, "Result slots must be in 2..32, not 1"),
         ({"build_hash": -1}, "Build hash must be in 0..4294967295, not -1"),
     ],
 )

@@ -1,0 +1,96 @@
+"""What the parts of the link hand to each other."""
+
+from amaranth.lib import data, enum, wiring
+from amaranth.lib.wiring import In, Out
+
+from ...golden.spec.link import WORD_BYTES
+
+__all__ = ["FrameEvent", "FrameStep", "Outgoing", "RequestNote", "RequestWords"]
+
+
+class FrameStep(enum.Enum, shape=2):
+    """What happens to a frame that arrives."""
+
+    BYTE = 0
+    """A byte of its body."""
+    GOOD = 1
+    """It ends, and its CRC is right."""
+    BAD = 2
+    """It ends, and its CRC is wrong."""
+    DROP = 3
+    """It is none."""
+
+
+class FrameEvent(data.StructLayout):
+    """A step of a frame that arrives.
+
+    Members
+    -------
+    step : FrameStep
+    byte : 8
+        With `FrameStep.BYTE`.
+    """
+
+    def __init__(self):
+        super().__init__({"step": FrameStep, "byte": 8})
+
+
+class Outgoing(data.StructLayout):
+    """A byte to be sent.
+
+    Members
+    -------
+    byte : 8
+    flag : 1
+        As it is; else it is escaped if it has to.
+    """
+
+    def __init__(self):
+        super().__init__({"byte": 8, "flag": 1})
+
+
+class RequestNote(data.StructLayout):
+    """The first two bytes of a request in the buffer.
+
+    Members
+    -------
+    words : 8
+        Of the request, this one and the CRC included.
+    status : 8
+        `Status` if it is not to be executed; only its first three words are there then, whatever
+        `words` says. Else 0.
+    """
+
+    def __init__(self):
+        super().__init__({"words": 8, "status": 8})
+
+
+class RequestWords(wiring.Signature):
+    """Requests that wait, word by word, as the buffer drives them.
+
+    ::
+
+        word    0                        1                      2 ...        last
+                note, kind, sequence     address, count         data         CRC
+
+    Members
+    -------
+    there : Out(1)
+        There is a request.
+    word : Out(8 [4])
+        The word that is next, from the cycle after the next on when `next_word` was set.
+    next_word : In(1)
+        Go on, behind the last word to the next request.
+    credit : Out(16)
+        Free bytes.
+    """
+
+    def __init__(self):
+        super().__init__(
+            {
+                "there": Out(1),
+                "word": Out(data.ArrayLayout(8, WORD_BYTES)),
+                "next_word": In(1),
+                "credit": Out(16),
+            }
+        )
