@@ -21,7 +21,7 @@ lint: $(VENV)/installed build/mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p offramp.golden -p offramp.host -p offramp.fpga -p offramp.rtl_sim
 
-# about an hour on two cores. DATA=folder: the published data sets, for all networks of the zoo
+# about three hours on two cores, placement for the boards two of them. DATA=folder: the published data sets, for all networks of the zoo
 bench: $(VENV)/installed
 	$(BIN)/offramp bench emulator
 	$(BIN)/offramp bench golden $(or $(DATA:%=--data-dir %),zoo:digits)
@@ -30,6 +30,7 @@ bench: $(VENV)/installed
 	$(BIN)/offramp bench accelerator-random
 	$(BIN)/offramp bench mutation
 	$(BIN)/offramp bench coverage
+	$(BIN)/offramp bench boards
 	$(BIN)/offramp bench buses
 	$(BIN)/offramp bench formal
 	$(BIN)/offramp bench vectors

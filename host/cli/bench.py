@@ -11,6 +11,7 @@ import numpy as np
 from ...golden.decision import decide
 from ...golden.spec.decision import DecisionConfig
 from .bench_accelerator import bench_accelerator
+from .bench_boards import bench_boards
 from .bench_buses import bench_buses
 from .bench_decision import bench_decision, bench_formal
 from .bench_golden import bench_golden
@@ -160,6 +161,7 @@ def bench_coverage(seed: int, output: str, as_json: bool, **parameters: Any) -> 
 
 bench.add_command(bench_accelerator)
 bench.add_command(bench_accelerator_random)
+bench.add_command(bench_boards)
 bench.add_command(bench_buses)
 bench.add_command(bench_decision)
 bench.add_command(bench_formal)

@@ -1,6 +1,5 @@
 """Sub-commands about the RTL: verilog, sim, synth."""
 
-import statistics
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +14,10 @@ from ...golden.spec.checks import require_choice
 from ...golden.spec.criteria import Criterion
 from ...golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
 from ...golden.spec.decision_streams import check_bus_config
-from ...golden.spec.engine import ENGINES
 from .hardware_accelerator import sim_accelerator, verilog_accelerator
 from .hardware_example import sim_own_accelerator, verilog_own_accelerator
 from .output import json_option, messages, output_folder, progress_bar, report, report_rows
+from .synth_accelerator import synth_accelerator
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -271,67 +270,8 @@ def synth_decision(
     report(best.as_dict(), as_json=as_json, title=f"Decision unit on {device}", result=folder)
 
 
-@synth.command("accelerator")
-@click.option(
-    "--engine",
-    type=click.Choice(list(ENGINES)),
-    default="16",
-    show_default=True,
-    help="By its multiply-accumulates in a cycle.",
-)
-@click.option(
-    "--device", default="ecp5-25k", show_default=True, help="ecp5-25k, ecp5-45k or ecp5-85k."
-)
-@click.option("--seed", "seeds", type=int, multiple=True, default=(1, 2, 3), show_default=True)
-@click.option(
-    "-o",
-    "--output",
-    default="out/synth",
-    show_default=True,
-    help="Folder for netlists, logs and reports; what is built there is not built again.",
-)
-@json_option
-def synth_accelerator(
-    output: str, engine: str, device: str, seeds: tuple[int, ...], as_json: bool
-) -> None:
-    r"""Report what the accelerator engine takes, part by part, and its clock: the median seed.
-
-    \b
-    Example: offramp synth accelerator --engine 128 --device ecp5-85k
-    """
-    from ...fpga.components import component_table
-    from ...fpga.devices import ENGINE_DEVICES
-    from ...fpga.kept import build_with_seeds
-    from ...hw.engine.delivery import MODULE_NAME, engine_verilog
-
-    require_choice("Device", device, ENGINE_DEVICES)
-    folder = output_folder(output)
-    text = engine_verilog(ENGINES[engine], "ecp5")
-    target = ENGINE_DEVICES[device].target_mhz
-    with messages.status(f"Synthesizing for {device}, {len(seeds)} seeds"):
-        reports = build_with_seeds(
-            text, MODULE_NAME, device, seeds=seeds, out=folder, target_mhz=target
-        )
-        parts = component_table(text, MODULE_NAME, device, out=folder / f"parts-{engine}")
-    clocks = [result.fmax_mhz for result in reports]
-    values = reports[0].as_dict() | {
-        "seed": list(seeds),
-        "fmax_mhz": statistics.median(clocks),
-        "fmax_mhz_of_each_seed": clocks,
-    }
-    if as_json:
-        values["parts"] = parts
-    else:
-        report_rows(
-            "Parts, each mapped by itself",
-            ("part", "LUT4", "flip-flops", "DSP", "block RAM"),
-            [(name or "(wiring)", *row.values()) for name, row in parts.items()],
-        )
-    title = f"Engine of {engine} MACs a cycle on {device}"
-    report(values, as_json=as_json, title=title, result=folder)
-
-
 verilog.add_command(verilog_accelerator)
 verilog.add_command(verilog_own_accelerator)
 sim.add_command(sim_accelerator)
 sim.add_command(sim_own_accelerator)
+synth.add_command(synth_accelerator)

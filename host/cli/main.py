@@ -27,6 +27,7 @@ _COMMANDS = {
     "verilog": "hardware",
     "sim": "hardware",
     "synth": "hardware",
+    "program": "boards",
     "bench": "bench",
 }
 """Module of each sub-command, in the order of the help."""

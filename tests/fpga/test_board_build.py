@@ -75,6 +75,9 @@ def test_clock_comes_from_the_pll_at_the_frequency_asked_for(build):
     fields = dict(re.findall(r"word: (CLK\w+_DIV) (\d+)", config))
     wanted = {"CLKI_DIV": 1, "CLKFB_DIV": 2, "CLKOP_DIV": 6}
     assert {name: int(fields[name], 2) + 1 for name in wanted} == wanted
+    # registers are held until the PLL is stable
+    assert "enum: GSR.GSRMODE ACTIVE_LOW" in config
+    assert "enum: GSR.SYNCMODE SYNC" in config
 
 
 def test_what_was_built_is_not_built_again(build, monkeypatch, tmp_path):
