@@ -6,11 +6,13 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ..golden.engine import read_tensor, run_program
+from ..golden.files import replacing
 from ..golden.network import IntegerNetwork
 from ..golden.spec.engine import ENGINES, EngineConfig
 from ..golden.spec.program import Program
@@ -19,7 +21,7 @@ from ..rtl_sim.engine_case import EngineCase, RightResult
 from .compile import CompileError, compile_network, fitting_engine, predict_cycles
 from .results import Results
 
-CHUNK = 64
+CHUNK = 16
 """Images that a process runs at a time: the progress bar moves that often."""
 
 Progress = Callable[[int], None]
@@ -112,6 +114,34 @@ def run_network(
         network.n_exits,
         cycles=given.cycles,
     )
+
+
+def write_waveform(
+    network: IntegerNetwork, name: str, image: npt.NDArray[np.uint8], path: Path
+) -> int:
+    """Write every signal of the engine that runs an image uint8 [H, W, C] to an FST file.
+
+    Returns
+    -------
+    int
+        Cycles of the image.
+
+    Raises
+    ------
+    ValueError
+        The file has another suffix.
+    """
+    if path.suffix != ".fst":
+        raise ValueError(f"Waveform file must end in .fst, not {path.name!r}")
+    program = compile_network(network, engine_for(network, name)).program
+    with EngineEmulator(program.config, waveform=True) as emulator, replacing(path) as temporary:
+        emulator.load(program)
+        return int(emulator.write_waveform(image, temporary).cycles[0])
+
+
+def cycles_with_exits_off(network: IntegerNetwork, name: str) -> int:
+    """Return the cycles of an image that goes through the whole program and takes no exit."""
+    return predict_cycles(compile_network(network, engine_for(network, name)).program).whole
 
 
 def cycles_without_exits(network: IntegerNetwork, name: str) -> int:

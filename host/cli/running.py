@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 import numpy as np
+import numpy.typing as npt
 
 from ...golden.data import Dataset
 from ...golden.network import IntegerNetwork
@@ -17,7 +18,15 @@ from ..pipeline import run as run_pipeline
 from ..pipeline import set_rules, unit_config
 from ..results import Results
 from ..workflow import splits_of_network
-from .output import data_dir_option, json_option, output_file, progress_bar, report, report_rows
+from .output import (
+    data_dir_option,
+    json_option,
+    messages,
+    output_file,
+    progress_bar,
+    report,
+    report_rows,
+)
 
 EMULATOR = "emulator"
 """The device that is the whole engine, in RTL."""
@@ -50,6 +59,12 @@ EMULATOR = "emulator"
 @click.option("--images", type=click.IntRange(1), help="How many images of the split; all.")
 @click.option("--check-layers", type=click.IntRange(1), metavar="N",
               help="Compare every layer of N images with the golden model first.")  # fmt: skip
+@click.option("--waveform", metavar="FILE.fst",
+              help="Write all signals of the emulator while one image runs.")  # fmt: skip
+@click.option("--waveform-image", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+              help="Number of that image in the split.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1),
+              help="Processes of the emulator; as many as cores.")  # fmt: skip
 @click.option(
     "--threshold",
     type=float,
@@ -67,6 +82,9 @@ def run(
     split: str,
     images: int | None,
     check_layers: int | None,
+    waveform: str | None,
+    waveform_image: int,
+    jobs: int | None,
     threshold: float | None,
     output: str | None,
     as_json: bool,
@@ -79,9 +97,13 @@ def run(
     \b
     Example: offramp run out/digits.safetensors -o out/results.csv
              offramp run --device emulator --engine 16 --net zoo:digits
+             offramp run --device emulator --net zoo:digits --images 1 --waveform out/image.fst
     """
     path = None if output is None else output_file(output)
     require_choice("Device", device, (*DEVICES, EMULATOR))
+    for given, what in ((check_layers, "Check of layers"), (waveform, "Waveform"), (jobs, "Jobs")):
+        if given is not None and device != EMULATOR:
+            raise click.UsageError(f"{what} must be on the emulator")
     if (network is None) == (net is None):
         raise click.UsageError("Network must be given once, as an argument or with --net")
     loaded = load_network(network or net or "")
@@ -93,6 +115,10 @@ def run(
         raise ValueError(f"Data set must be that of the network, {dataset.name}, not {data!r}")
     if images is not None:
         dataset = dataset.subset(np.arange(min(images, len(dataset))))
+    if waveform is not None and waveform_image >= len(dataset):
+        raise ValueError(
+            f"Image of the waveform must be in 0..{len(dataset) - 1}, not {waveform_image}"
+        )
     golden = _run_layers_on_host(loaded, "golden" if device == EMULATOR else device, dataset,
                                  quiet=as_json)  # fmt: skip
     values: dict[str, Any] = {
@@ -105,11 +131,11 @@ def run(
     results = golden
     rows: Sequence[Sequence[Any]] = ()
     if device == EMULATOR:
-        results, more, rows = _run_on_engine(loaded, engine, dataset, golden, check_layers,
+        if waveform is not None:
+            values |= _write_waveform(loaded, engine, dataset, waveform_image, waveform)
+        results, more, rows = _run_on_engine(loaded, engine, dataset, golden, check_layers, jobs,
                                              quiet=as_json)  # fmt: skip
         values |= more
-    elif check_layers:
-        raise click.UsageError("Check of layers must be on the emulator")
     if path is not None:
         results.save(path, dataset.labels)
     values |= {
@@ -120,7 +146,9 @@ def run(
         "macs_saved": 1 - results.mean_macs() / loaded.macs_total,
     }
     if rows and not as_json:
-        report_rows(f"Exits of {loaded.name}", ("exit", "images", "accuracy", "cycles"), rows)
+        report_rows(
+            f"Exits of {loaded.name}", ("left at", "images", "accuracy", "cycles", "times"), rows
+        )
     report(values, as_json=as_json, title=f"{loaded.name} on {device}", result=path)
     if values.get("results_that_differ_from_golden"):
         raise click.ClickException("Results of the engine must be those of the golden model")
@@ -135,12 +163,24 @@ def _run_layers_on_host(
             return run_pipeline(network, unit, dataset.images, progress=bar.show)
 
 
+def _write_waveform(
+    network: IntegerNetwork, engine: str, dataset: Dataset, number: int, path: str
+) -> dict[str, Any]:
+    from .. import accelerator
+
+    file = output_file(path)
+    with messages.status("Writing the waveform"):
+        cycles = accelerator.write_waveform(network, engine, dataset.images[number], file)
+    return {"waveform": str(file), "cycles_of_the_waveform": cycles}
+
+
 def _run_on_engine(
     network: IntegerNetwork,
     engine: str,
     dataset: Dataset,
     golden: Results,
     n_checked: int | None,
+    jobs: int | None,
     *,
     quiet: bool,
 ) -> tuple[Results, dict[str, Any], list[tuple[Any, ...]]]:
@@ -161,25 +201,35 @@ def _run_on_engine(
             )
         values["layers_equal_to_golden"] = compared
     with progress_bar("Running on the engine", len(dataset), quiet=quiet) as bar:
-        results = accelerator.run_network(network, engine, dataset.images, progress=bar.show)
-    whole = accelerator.cycles_without_exits(network, engine)
+        results = accelerator.run_network(
+            network, engine, dataset.images, workers=jobs, progress=bar.show
+        )
     assert results.cycles is not None
+    off = accelerator.cycles_with_exits_off(network, engine)
+    without = accelerator.cycles_without_exits(network, engine)
+    mean = float(results.cycles.mean())
+    right = results.label == dataset.labels
     rows = []
     for index in range(network.n_exits):
         here = results.exit_index == index
-        right = (results.label == dataset.labels)[here]
-        rows.append(
-            (
-                index + 1,
-                int(here.sum()),
-                f"{100 * right.mean():.2f} %" if len(right) else "-",
-                f"{int(results.cycles[here][0]):,}" if len(right) else "-",
-            )
-        )
+        cycles = f"{int(results.cycles[here][0]):,}" if here.any() else "-"
+        rows.append((f"exit {index + 1}", int(here.sum()), _percent(right[here]), cycles, ""))
+    last = network.forward(dataset.images)[-1].argmax(axis=1) == dataset.labels
+    n = len(dataset)
+    rows += [
+        ("all exits", n, _percent(right), f"{mean:,.0f}", ""),
+        ("exits off, same program", n, _percent(last), f"{off:,}", f"{off / mean:.2f}"),
+        ("without exit branches", n, _percent(last), f"{without:,}", f"{without / mean:.2f}"),
+    ]
     values |= {
         "results_that_differ_from_golden": results.differences(golden),
-        "mean_cycles": float(results.cycles.mean()),
-        "cycles_without_exits": whole,
-        "times_fewer_cycles": whole / float(results.cycles.mean()),
+        "mean_cycles": mean,
+        "cycles_with_exits_off": off,
+        "cycles_without_exits": without,
+        "times_fewer_cycles": without / mean,
     }
     return results, values, rows
+
+
+def _percent(right: npt.NDArray[np.bool_]) -> str:
+    return f"{100 * right.mean():.2f} %" if len(right) else "-"

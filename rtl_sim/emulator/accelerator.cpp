@@ -2,13 +2,17 @@
 //
 // THRESHOLD_PORTS is PORT(0) PORT(1) ...: one for each exit of the engine.
 // FAULT_PORTS is PORT(faults_...) ...: one for each fault of a program, in their order.
+// WAVEFORM: the clock's rising edge is a cycle, and cycles can be written to a file. Otherwise each
+// change of the clock is one, which is one evaluation instead of two.
 
-#include <algorithm>
 #include <cstdint>
-#include <cstring>
+#include <memory>
 
 #include "Model.h"
 #include "verilated.h"
+#ifdef WAVEFORM
+#include "verilated_fst_c.h"
+#endif
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -20,7 +24,11 @@ class Engine {
 public:
     Engine() : model(&context) {
         context.commandArgs(0, static_cast<const char**>(nullptr));
+#ifdef WAVEFORM
+        context.traceEverOn(true);
+#endif
         model.i_valid = 0;
+        model.i_spoiled = 0;
         model.o_ready = 0;
         model.load_enable = 0;
         model.enable = 0;
@@ -30,11 +38,11 @@ public:
 
     void reset() {
         model.i_valid = 0;
+        // a register before the engine's reset takes one cycle
         model.rst = 1;
-        settle();
         rise();
         model.rst = 0;
-        settle();
+        rise();
     }
 
     // Which fault of the program the engine reports in this cycle, from 0 on; -1 for none.
@@ -48,21 +56,44 @@ public:
         return -1;
     }
 
+    template <class Port, class Value>
+    void set(Port& port, Value value) {
+        if (port == value) return;
+        port = value;
+        stale = true;
+    }
+
     // Inputs are set before; outputs read after are those of this cycle.
     void settle() {
-        model.clk = 0;
-        model.eval();
+        if (stale) model.eval();
+        stale = false;
     }
 
     void rise() {
+#ifdef WAVEFORM
+        model.clk = 0;
+        model.eval();
+        if (waveform) waveform->dump(static_cast<uint64_t>(2 * cycle));
         model.clk = 1;
         model.eval();
+        if (waveform) waveform->dump(static_cast<uint64_t>(2 * cycle + 1));
+#else
+        model.clk = !model.clk;
+        model.eval();
+#endif
+        stale = false;
         ++cycle;
     }
 
     VerilatedContext context;
     Model model;
     int64_t cycle = 0;
+#ifdef WAVEFORM
+    std::unique_ptr<VerilatedFstC> waveform;
+#endif
+
+private:
+    bool stale = true;
 };
 
 // xorshift: stalls that a seed repeats on any machine
@@ -98,24 +129,24 @@ EXPORT void offramp_load(void* handle, int32_t memory, const uint32_t* words, in
     for (int64_t k = 0; k < n; ++k) {
         engine.model.load_address = k;
         engine.model.load_data = words[k];
-        engine.settle();
         engine.rise();
     }
-    engine.model.load_enable = 0;
+    engine.set(engine.model.load_enable, 0);
     engine.settle();
 }
 
 EXPORT void offramp_configure(void* handle, uint32_t base, uint32_t stride, uint32_t words) {
-    Model& model = static_cast<Engine*>(handle)->model;
-    model.image_base = base;
-    model.image_stride = stride;
-    model.image_words = words;
+    Engine& engine = *static_cast<Engine*>(handle);
+    engine.set(engine.model.image_base, base);
+    engine.set(engine.model.image_stride, stride);
+    engine.set(engine.model.image_words, words);
 }
 
 EXPORT int offramp_set_threshold(void* handle, int32_t exit_index, int32_t threshold) {
-    Model& model = static_cast<Engine*>(handle)->model;
+    Engine& engine = *static_cast<Engine*>(handle);
     switch (exit_index) {
-#define PORT(k) case k: model.threshold_##k = threshold & SCORE_MASK; return 0;
+#define PORT(k) \
+    case k: engine.set(engine.model.threshold_##k, threshold & SCORE_MASK); return 0;
         THRESHOLD_PORTS
 #undef PORT
         default: return -1;
@@ -124,7 +155,7 @@ EXPORT int offramp_set_threshold(void* handle, int32_t exit_index, int32_t thres
 
 EXPORT void offramp_hold(void* handle, int32_t hold) {
     Engine& engine = *static_cast<Engine*>(handle);
-    engine.model.hold = hold;
+    engine.set(engine.model.hold, hold);
     engine.settle();
 }
 
@@ -141,20 +172,19 @@ EXPORT int32_t offramp_run(void* handle, const uint32_t* images, int64_t n, int6
     Random random(seed);
     int64_t sent = 0, given = 0, idle = 0;
     const int64_t total = n * words;
-    model.enable = 1;
+    engine.set(model.enable, 1);
     while (given < n || (until_held && sent < total)) {
         // once offered, a word stays until it is taken
         if (!model.i_valid && sent < total && !random.below(stall_in)) {
-            model.i_valid = 1;
-            model.i_data = images[sent];
-            model.i_last = (sent + 1) % words == 0;
+            engine.set(model.i_valid, 1);
+            engine.set(model.i_data, images[sent]);
+            engine.set(model.i_last, (sent + 1) % words == 0);
         }
-        model.o_ready = !random.below(stall_out);
+        engine.set(model.o_ready, !random.below(stall_out));
         engine.settle();
         if (until_held && model.held) return 1;
         if (model.faults_image_short || model.faults_image_long) return -2;
         if (const int fault = engine.fault(); fault >= 0) {
-            engine.rise();
             engine.reset();
             return -10 - fault;
         }
@@ -172,12 +202,12 @@ EXPORT int32_t offramp_run(void* handle, const uint32_t* images, int64_t n, int6
         engine.rise();
         if (taken) {
             ++sent;
-            model.i_valid = 0;
+            engine.set(model.i_valid, 0);
         }
         idle = taken || result ? 0 : idle + 1;
         if (idle > watchdog) return -1;
     }
-    model.o_ready = 0;
+    engine.set(model.o_ready, 0);
     engine.settle();
     return 0;
 }
@@ -187,10 +217,9 @@ EXPORT int32_t offramp_run(void* handle, const uint32_t* images, int64_t n, int6
 EXPORT int32_t offramp_advance(void* handle, int64_t watchdog) {
     Engine& engine = *static_cast<Engine*>(handle);
     Model& model = engine.model;
-    model.hold = 0;
-    engine.settle();
+    engine.set(model.hold, 0);
     engine.rise();
-    model.hold = 1;
+    engine.set(model.hold, 1);
     for (int64_t k = 0; k < watchdog; ++k) {
         engine.settle();
         if (model.o_valid) return 0;
@@ -205,12 +234,22 @@ EXPORT int32_t offramp_advance(void* handle, int64_t watchdog) {
 EXPORT void offramp_peek(void* handle, int64_t n, uint32_t* words) {
     Engine& engine = *static_cast<Engine*>(handle);
     for (int64_t k = 0; k < n; ++k) {
-        engine.model.peek_address = 4 * k;
-        for (int32_t cycle = 0; cycle < WORD_LATENCY_MARGIN; ++cycle) {
-            engine.settle();
-            engine.rise();
-        }
-        engine.settle();
+        engine.set(engine.model.peek_address, 4 * k);
+        for (int32_t cycle = 0; cycle < WORD_LATENCY_MARGIN; ++cycle) engine.rise();
         words[k] = engine.model.peek_word;
     }
 }
+
+#ifdef WAVEFORM
+// Write what follows to a file, as far as the call with no name; returns whether that can be.
+EXPORT int32_t offramp_waveform(void* handle, const char* path) {
+    Engine& engine = *static_cast<Engine*>(handle);
+    if (engine.waveform) engine.waveform->close();
+    engine.waveform.reset();
+    if (!path) return 1;
+    engine.waveform = std::make_unique<VerilatedFstC>();
+    engine.model.trace(engine.waveform.get(), 99);
+    engine.waveform->open(path);
+    return engine.waveform->isOpen();
+}
+#endif

@@ -14,6 +14,7 @@ from ...golden.spec.engine import EngineConfig
 from ...golden.spec.engine_faults import PROGRAM_FAULTS
 from ...golden.spec.program import Program
 from ...hw.engine.delivery import MODULE_NAME, engine_verilog
+from ...hw.engine.delivery_ports import engine_ports
 from .build import build_library
 from .decision import EmulationError
 
@@ -25,8 +26,29 @@ WATCHDOG_CYCLES = 20_000_000
 FIRST_FAULT = -10
 """What the driver answers for the first fault of a program; for each further one 1 less."""
 
+TOP_NAME = f"{MODULE_NAME}_emulated"
+
 # generated once a process: that takes longer than loading the library
 _verilog_of = cache(engine_verilog)
+
+
+@cache
+def _wrapper_of(config: EngineConfig) -> str:
+    """Return a module around the engine with a register before its reset.
+
+    With the reset from outside, each change of any input would compute anew what all registers
+    are to hold: a twentieth of the speed.
+    """
+    ports = ", ".join(
+        f"{port.direction} wire [{port.width - 1}:0] {port.name}" for port in engine_ports(config)
+    )
+    return (
+        f"module {TOP_NAME}({ports});\n"
+        "  reg reset = 0;\n"
+        "  always @(posedge clk) reset <= rst;\n"
+        f"  {MODULE_NAME} engine(.rst(reset), .*);\n"
+        "endmodule\n"
+    )
 
 
 class EngineFaultError(EmulationError):
@@ -74,6 +96,8 @@ class EngineEmulator:
     config : EngineConfig
     verilog : str, optional
         Another design with the same ports, such as one broken on purpose.
+    waveform : bool
+        Build what can write waveforms, and is slower.
 
     Attributes
     ----------
@@ -81,7 +105,7 @@ class EngineEmulator:
         What is loaded.
     """
 
-    def __init__(self, config: EngineConfig, verilog: str | None = None):
+    def __init__(self, config: EngineConfig, verilog: str | None = None, *, waveform: bool = False):
         self.config = config
         self.program: Program | None = None
         width = config.decision.score_format.width
@@ -91,8 +115,13 @@ class EngineEmulator:
             "SCORE_WIDTH": f"{width}",
             "SCORE_MASK": f"{(1 << width) - 1}",
         }
-        text = _verilog_of(config) if verilog is None else verilog
-        library = ctypes.CDLL(str(build_library(text, MODULE_NAME, _DRIVER, defines)))
+        text = (_verilog_of(config) if verilog is None else verilog) + _wrapper_of(config)
+        if not waveform:
+            # each change of the clock is a cycle: see the driver
+            text = text.replace("@(posedge clk)", "@(edge clk)")
+        library = ctypes.CDLL(
+            str(build_library(text, TOP_NAME, _DRIVER, defines, waveform=waveform))
+        )
         pointer, long = ctypes.c_void_p, ctypes.c_int64
         integer, unsigned = ctypes.c_int32, ctypes.c_uint32
         library.offramp_create.restype = pointer
@@ -110,6 +139,9 @@ class EngineEmulator:
         ]  # fmt: skip
         library.offramp_advance.argtypes = [pointer, long]
         library.offramp_peek.argtypes = [pointer, long, pointer]
+        if waveform:
+            library.offramp_waveform.argtypes = [pointer, ctypes.c_char_p]
+        self._writes_waveforms = waveform
         self._library = library
         self._engine: int | None = library.offramp_create()
 
@@ -187,6 +219,26 @@ class EngineEmulator:
         )  # fmt: skip
         _check(status)
         return EngineResults(label, exit_index, score, cycles, finished)
+
+    def write_waveform(self, image: npt.NDArray[np.uint8], path: Path) -> EngineResults:
+        """Run one image uint8 [H, W, C] and write every signal of it to an FST file.
+
+        A cycle takes two units of time; the clock rises at the odd ones.
+
+        Raises
+        ------
+        EmulationError
+            The emulator was made without waveforms, or the file cannot be written.
+        """
+        if not self._writes_waveforms:
+            raise EmulationError("Emulator must be made with waveforms to write one")
+        handle = self._handle()
+        if not self._library.offramp_waveform(handle, str(path).encode()):
+            raise EmulationError(f"Waveform file must be writable, not {str(path)!r}")
+        try:
+            return self.run(image[None])
+        finally:
+            self._library.offramp_waveform(handle, None)
 
     def memory_after_operations(self, image: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
         """Run one image uint8 [H, W, C] operation by operation.

@@ -222,7 +222,7 @@ def test_verilog_that_does_not_compile_is_said_with_the_log(
 ) -> None:
     monkeypatch.setenv("OFFRAMP_CACHE", str(tmp_path / "cache"))
     # the runtime, which takes the time, is not the point here
-    monkeypatch.setattr("offramp.rtl_sim.emulator.build._runtime_objects", lambda compiler: [])
+    monkeypatch.setattr("offramp.rtl_sim.emulator.build.RUNTIME_SOURCES", ())
     with pytest.raises(ToolError, match=r"^Tool verilator must succeed, see .*\.log$") as caught:
         DecisionEmulator(CONFIGS[0], "module offramp_decision(; endmodule")
     log = Path(str(caught.value).rpartition("see ")[2])
