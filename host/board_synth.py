@@ -11,9 +11,8 @@ from typing import Any
 
 from ..fpga.board_build import BoardBuild, Progress, build_board
 from ..fpga.boards import Board
-from ..fpga.build_hash import build_hash
 from ..fpga.components import component_table
-from ..fpga.linked import MODULE_NAME, linked_core, linked_verilog
+from ..fpga.linked import MODULE_NAME, LinkedCore
 from ..fpga.programming import program_command
 from ..golden.files import replacing
 from ..golden.network import IntegerNetwork
@@ -192,9 +191,10 @@ def synthesize_board(
     if clock_hz is not None:
         clocks_per_bit(clock_hz, rate)
     kept = out / "builds" if kept is None else kept
+    core = LinkedCore(board, config, rate)
     build = build_board(
         board,
-        linked_core(board, config, rate),
+        core,
         out=out,
         clock_hz=clock_hz,
         suits=lambda clock: _gives_baud(clock, rate),
@@ -203,13 +203,13 @@ def synthesize_board(
         progress=progress,
     )
     clock_hz = build.attempt.clock_hz
-    parts = _parts(board, linked_verilog(board, config, rate, clock_hz), kept, progress)
+    parts = _parts(board, core.verilog(clock_hz), kept, progress)
     result = BoardReport(
         network=title,
         config=config,
         baud=rate,
         build=build,
-        build_hash=build_hash(board.name, config, clock_hz, rate),
+        build_hash=core.build_hash(clock_hz),
         parts=parts,
         speed=predict_speed(network, config, clock_hz, rate),
     )

@@ -47,7 +47,6 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "golden",
             "fpga.board_build",
             "fpga.boards",
-            "fpga.build_hash",
             "fpga.components",
             "fpga.devices",
             "fpga.flow",
