@@ -233,8 +233,13 @@ class EngineEmulator:
         if not self._writes_waveforms:
             raise EmulationError("Emulator must be made with waveforms to write one")
         handle = self._handle()
-        if not self._library.offramp_waveform(handle, str(path).encode()):
-            raise EmulationError(f"Waveform file must be writable, not {str(path)!r}")
+        try:
+            path.touch()
+        except OSError as error:
+            raise EmulationError(
+                f"Waveform file must be writable, not {str(path)!r} ({error.strerror})"
+            ) from None
+        self._library.offramp_waveform(handle, str(path).encode())
         try:
             return self.run(image[None])
         finally:
