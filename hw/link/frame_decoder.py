@@ -17,7 +17,7 @@ class FrameDecoder(wiring.Component):
     Each flag ends a frame, be it empty. The CRC counts as the last four bytes of the body, which
     the receiver of `o` must tell from the others.
 
-    Latency: a byte is offered in its cycle 7, counted from 0; a flag at once.
+    Latency: a byte is offered in its cycle 7, counted from 0; a flag in its cycle 1.
     Throughput: a byte in 8 cycles, if `o` is taken at once.
 
     Members
@@ -39,13 +39,17 @@ class FrameDecoder(wiring.Component):
         count = Signal(3)
         flag, escape, last = Signal(), Signal(), Signal()
         body = Signal(8)
-        good = Signal()
+        good, settled = Signal(), Signal()
+        # the CRC is compared a cycle before a flag is offered: it takes most of a cycle
+        m.d.sync += [
+            good.eq(crc.value == 0xFFFFFFFF ^ RESIDUE),
+            settled.eq(self.i.valid & flag & ~self.i.ready),
+        ]
         m.d.comb += [
             flag.eq(byte == FLAG),
             escape.eq((byte == ESCAPE) & ~escaped),
             last.eq(count == self.cycles - 1),
             body.eq(byte ^ Mux(escaped, ESCAPE_BIT, 0)),
-            good.eq(crc.value == 0xFFFFFFFF ^ RESIDUE),
             crc.bit.eq(body.bit_select(count, 1)),
             crc.feedback.eq(1),
             self.o.payload.byte.eq(body),
@@ -53,10 +57,10 @@ class FrameDecoder(wiring.Component):
         with m.If(flag):
             step = Mux(escaped, FrameStep.DROP, Mux(good, FrameStep.GOOD, FrameStep.BAD))
             m.d.comb += [
-                self.o.valid.eq(self.i.valid),
+                self.o.valid.eq(self.i.valid & settled),
                 self.o.payload.step.eq(step),
-                self.i.ready.eq(self.o.ready),
-                crc.begin.eq(self.i.valid & self.o.ready),
+                self.i.ready.eq(self.o.ready & settled),
+                crc.begin.eq(self.i.valid & self.i.ready),
             ]
         with m.Elif(escape):
             m.d.comb += self.i.ready.eq(1)

@@ -32,7 +32,7 @@ class RequestBuffer(wiring.Component):
     are kept, with a note that says so; one that finds no room for these is lost. One that is
     too short is none.
 
-    Latency: a request is `there` 2 cycles after its end was taken.
+    Latency: a request is `there` 3 cycles after its end was offered.
 
     Parameters
     ----------
@@ -73,12 +73,15 @@ class RequestBuffer(wiring.Component):
         too_long, no_room, lost = Signal(), Signal(), Signal()
         short = Signal()
         note = self._note(m, place, too_long, no_room)
-        m.d.comb += [short.eq(word < NOTE_WORDS), writer.addr.eq(address)]
+        # sums and comparisons take most of a cycle: what is written waits for the next
+        content, enable = Signal.like(writer.data), Signal.like(writer.en)
+        m.d.sync += [writer.addr.eq(address), writer.data.eq(content), writer.en.eq(enable)]
+        m.d.comb += short.eq(word < NOTE_WORDS)
         with m.If(self.i.payload.step == FrameStep.BYTE):
             m.d.comb += [
                 address.eq(start + word),
                 self.i.ready.eq(1),
-                writer.data.eq(Cat(self.i.payload.byte for _ in range(WORD_BYTES))),
+                content.eq(Cat(self.i.payload.byte for _ in range(WORD_BYTES))),
             ]
             with m.If(self.i.valid):
                 with m.If(place == LONGEST):
@@ -88,19 +91,20 @@ class RequestBuffer(wiring.Component):
                 with m.If((address ^ self._words) == read):
                     m.d.sync += [no_room.eq(1), lost.eq(lost | short)]
                 with m.Else():
-                    m.d.comb += writer.en.eq(~no_room << lane)
+                    m.d.comb += enable.eq(~no_room << lane)
         with m.Else():
-            # the note is written first, then the frame counts
-            closing = Signal()
+            # the note is written first, and when it can be read the frame counts
+            noted, closing = Signal(), Signal()
             kept = Mux(note.status == 0, word, NOTE_WORDS)
             m.d.comb += [
                 address.eq(start + Mux(closing, kept, 0)),
                 self.i.ready.eq(closing),
-                writer.data.eq(note),
+                content.eq(note),
             ]
-            m.d.sync += closing.eq(self.i.valid & ~closing)
-            with m.If(self.i.valid & ~closing & ~short & ~lost):
-                m.d.comb += writer.en.eq(0b11)
+            first = self.i.valid & ~noted & ~closing
+            m.d.sync += [noted.eq(first), closing.eq(noted)]
+            with m.If(first & ~short & ~lost):
+                m.d.comb += enable.eq(0b11)
             with m.If(self.i.valid & closing):
                 m.d.sync += [place.eq(OFFSET), too_long.eq(0), no_room.eq(0), lost.eq(0)]
                 with m.If(~short & ~lost & (self.i.payload.step != FrameStep.DROP)):
