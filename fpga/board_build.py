@@ -4,10 +4,10 @@ import hashlib
 import inspect
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..golden.files import replacing
 from .board import Board
@@ -128,13 +128,22 @@ def build_board(
     )
 
 
-def check_capacity(board: Board, needed: dict[str, int], what: str) -> None:
+class HasCapacity(Protocol):
+    """Whatever has so many cells: a board, or a device alone."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def capacity(self) -> Mapping[str, int]: ...
+
+
+def check_capacity(board: HasCapacity, needed: Mapping[str, int], what: str) -> None:
     """Raise `CapacityError` of one line if `what` needs more than there is on a board.
 
     Parameters
     ----------
-    board : Board
-    needed : dict of str to int
+    board : Board, or another that has a capacity
+    needed : mapping of str to int
         Of what `Board.capacity` lists.
     what : str
         What it is that needs it, for the message.

@@ -1,5 +1,6 @@
 """The devices that designs are built for, and how the tools name them."""
 
+import re
 from dataclasses import dataclass, replace
 
 from ..golden.spec.checks import require_choice
@@ -154,6 +155,16 @@ ENGINE_DEVICES: dict[str, Device] = {
 
 
 def find_device(name: str) -> Device:
-    """Return the device of this name; ValueError with the list of names if there is none."""
+    """Return the device of this name, which may also be that of an `ecp5_device`.
+
+    Raises
+    ------
+    ValueError
+        With the list of names if there is none.
+    """
     known = ENGINE_DEVICES | DEVICES
+    of_board = re.fullmatch(r"ecp5-(25k|45k|85k)-(\w+)-([678])", name)
+    if of_board:
+        size, package, speed = of_board.groups()
+        return ecp5_device(size, package.upper(), int(speed))
     return known[require_choice("Device", name, known)]

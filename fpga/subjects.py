@@ -42,6 +42,16 @@ class Subject:
             return decision_verilog(self.config)
         return generate_verilog(create_unit(self.config), MODULE_NAME, {})
 
+    def interval(self, n_logits: int) -> int:
+        """Return the cycles from a decision to the next, of vectors of so many logits.
+
+        Four logits at least where the entropy is there: see `throughput_text` of the unit.
+        """
+        beats = -(-n_logits // self.config.lanes)
+        if Criterion.GATE not in self.config.criteria:
+            return beats
+        return max(beats, GATE_WEIGHT.width * len(self.config.features) + 3)
+
     @property
     def latency(self) -> str:
         """Cycles from the last of N logits to the decision, N from 3 on."""

@@ -40,18 +40,23 @@ class LayerDifference:
 
 def engine_for(network: IntegerNetwork, name: str, *, branches: bool = True) -> EngineConfig:
     """Return the named engine, with memories and decision unit that suffice for a network."""
-    decision = replace(
-        ENGINES[name].decision,
-        n_classes=max(ENGINES[name].decision.n_classes, network.n_classes),
-        n_exits=max(ENGINES[name].decision.n_exits, network.n_exits),
-        fraction_bits=network.fraction_bits,
-    )
-    config = replace(ENGINES[name], decision=decision)
+    config = with_unit_for(network, ENGINES[name])
     try:
         compile_network(network, config, branches=branches)
     except CompileError:
         return fitting_engine(network, config, branches=branches)
     return config
+
+
+def with_unit_for(network: IntegerNetwork, config: EngineConfig) -> EngineConfig:
+    """Return an engine with a decision unit that suffices for a network, its memories as given."""
+    decision = replace(
+        config.decision,
+        n_classes=max(config.decision.n_classes, network.n_classes),
+        n_exits=max(config.decision.n_exits, network.n_exits),
+        fraction_bits=network.fraction_bits,
+    )
+    return replace(config, decision=decision)
 
 
 def run_on_engine(

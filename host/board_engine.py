@@ -10,7 +10,7 @@ from ..golden.spec.checks import require_choice
 from ..golden.spec.engine import ENGINES, EngineConfig
 from ..golden.spec.link import CRC_BYTES, DATA_BYTES_MAX, REQUEST, WORD_BYTES, clocks_per_bit
 from .accelerator import engine_for
-from .compile import compile_network, predict_cycles
+from .image_cycles import exit_shares, image_cycles
 
 __all__ = ["Speed", "choose_engine", "predict_speed"]
 
@@ -79,19 +79,13 @@ class Speed:
 
 def predict_speed(network: IntegerNetwork, config: EngineConfig, clock_hz: int, baud: int) -> Speed:
     """Return images a second, from exact cycles and the exit shares kept with the network."""
-    program = compile_network(network, config).program
-    cycles = predict_cycles(program)
-    intervals = [cycles.interval(index) for index in range(network.n_exits)]
-    alone = predict_cycles(compile_network(network, config, branches=False).program)
-    shares = network.metadata.get("metrics", {}).get("exit_shares")
-    mean = None
-    if shares is not None:
-        mean = sum(share * n for share, n in zip(shares, intervals, strict=True))
+    cycles = image_cycles(network, config)
+    shares = exit_shares(network)
     return Speed(
-        at_exits=tuple(clock_hz / interval for interval in intervals),
-        without_exits=clock_hz / alone.interval(network.n_exits - 1),
-        with_exits=None if mean is None else clock_hz / mean,
-        over_link=_images_on_the_wire(program.image_words, clock_hz, baud),
+        at_exits=tuple(clock_hz / interval for interval in cycles.at_exits),
+        without_exits=clock_hz / cycles.without_exits,
+        with_exits=None if shares is None else clock_hz / cycles.mean(shares),
+        over_link=_images_on_the_wire(cycles.image_words, clock_hz, baud),
     )
 
 

@@ -27,6 +27,7 @@ _COMMANDS = {
     "verilog": "hardware",
     "sim": "hardware",
     "synth": "hardware",
+    "explore": "explore",
     "program": "boards",
     "bench": "bench",
 }

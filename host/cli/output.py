@@ -115,6 +115,6 @@ class Bar:
         self._progress = progress
         self._task = task
 
-    def show(self, done: int, note: str = "") -> None:
-        """Set how much is done, with a short note behind the bar."""
-        self._progress.update(self._task, completed=done, note=note)
+    def show(self, done: int, note: str = "", *, total: int | None = None) -> None:
+        """Set how much is done, of a new total if there is one, with a note behind the bar."""
+        self._progress.update(self._task, completed=done, note=note, total=total)

@@ -1,6 +1,6 @@
 """The compiler: from an integer network to the program of an engine."""
 
-from .compiler import Compilation, compile_network, fitting_engine
+from .compiler import Compilation, compile_network, fitting_engine, smallest_engine
 from .cycles import CyclePrediction, exit_machinery_cycles, operation_cycles, predict_cycles
 from .errors import CompileError
 
@@ -13,4 +13,5 @@ __all__ = [
     "fitting_engine",
     "operation_cycles",
     "predict_cycles",
+    "smallest_engine",
 ]

@@ -29,6 +29,14 @@ LARGEST: dict[str, Any] = {
 }
 """Largest memories that `EngineConfig` takes."""
 
+SMALLEST: dict[str, Any] = {
+    "activation_bytes": 1024,
+    "weight_lines": 16,
+    "channel_lines": 16,
+    "program_words": 32,
+}
+"""Smallest ones."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Compilation(AnnotatedProgram):
@@ -164,6 +172,11 @@ def fitting_engine(
         use.memory: max(use.needed, getattr(config, use.memory)) for use in uses
     }
     return replace(config, **sizes)
+
+
+def smallest_engine(network: IntegerNetwork, config: EngineConfig) -> EngineConfig:
+    """Return `config` with memories of just what a network needs."""
+    return fitting_engine(network, replace(config, **SMALLEST))
 
 
 def _filled(memory: str, ends: Sequence[int]) -> MemoryUse:

@@ -21,6 +21,7 @@ COMMANDS = [
     "verilog",
     "sim",
     "synth",
+    "explore",
     "program",
     "bench",
 ]

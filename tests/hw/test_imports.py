@@ -18,6 +18,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "golden.qat": ({"golden"}, {"brevitas", "numpy", "torch"}),
     "golden": ({"golden"}, {"h5py", "numpy", "onnx", "torch", "sklearn", "safetensors"}),
     "hw": ({"hw", "golden.spec"}, {"amaranth"}),
+    # the one module that needs the extra [explore]
+    "fpga.cluster": ({"fpga"}, {"ray"}),
     "fpga": ({"fpga", "hw", "golden.files", "golden.spec"}, {"amaranth", "amaranth_boards"}),
     "rtl_sim": (
         {
@@ -47,6 +49,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "golden",
             "fpga.board_build",
             "fpga.boards",
+            "fpga.cluster",
             "fpga.components",
             "fpga.devices",
             "fpga.flow",
@@ -56,6 +59,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "fpga.programming",
             "fpga.subjects",
             "fpga.synth",
+            "fpga.targets",
             "hw.decision",
             "hw.engine",
             "rtl_sim.axi_decision_bench",

@@ -1,0 +1,72 @@
+"""Picture of a sweep: how fast designs are against what they take."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .explore import COSTS, Row, pareto_front
+
+INK, PALE = "#1b2a3a", "#d9e1e8"
+MARKERS = "os^Dv<>P*X"
+"""One for each device."""
+
+
+def explore_figure(rows: Sequence[Row], title: str, rate: str) -> Figure:
+    """Return the rate against LUTs, DSPs and block RAMs, side by side.
+
+    A line joins what no other beats in the two that a plot shows; filled marks are those that none
+    beats in all four.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Those without a report are left out.
+    title : str
+    rate : str
+        What is drawn upwards, and its unit.
+    """
+    built = [row for row in rows if row.reports]
+    kinds = list(dict.fromkeys(_kind(row) for row in built))
+    devices = list(dict.fromkeys(row.candidate.axes["device"] for row in built))
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    grid = figure.subplots(1, len(COSTS), sharey=True)
+    for axes, (cost, name) in zip(grid, COSTS.items(), strict=True):
+        _front(axes, built, cost)
+        for row in built:
+            colour = f"C{kinds.index(_kind(row)) % 10}"
+            axes.plot(
+                [row.cost(cost) or 0], [row.rate or 0.0], zorder=3, ms=7, color=colour, ls="",
+                marker=MARKERS[devices.index(row.candidate.axes["device"]) % len(MARKERS)],
+                mfc=colour if row.on_front else "white",
+            )  # fmt: skip
+        axes.set_xlabel(name)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(color=PALE, linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
+    grid[0].set_ylabel(rate)
+    for index, kind in enumerate(kinds):
+        grid[0].plot([], [], "o", color=f"C{index % 10}", label=kind)
+    for index, device in enumerate(devices):
+        marker = MARKERS[index % len(MARKERS)]
+        grid[0].plot([], [], ls="", marker=marker, color=INK, mfc="white", label=device)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+def _kind(row: Row) -> str:
+    """Return what a design is but for its device."""
+    return ", ".join(
+        value if name in ("engine", "criteria") else f"{name} {value}"
+        for name, value in row.candidate.axes.items()
+        if name != "device"
+    )
+
+
+def _front(axes: Axes, rows: Sequence[Row], cost: str) -> None:
+    points = [(float(row.cost(cost) or 0), -(row.rate or 0.0)) for row in rows]
+    front = sorted({point for point, on in zip(points, pareto_front(points), strict=True) if on})
+    axes.plot([x for x, _ in front], [-y for _, y in front], "-", color="#9fb0bf", lw=1.2)
