@@ -44,6 +44,8 @@ class EngineBank:
     ----------
     results : deque of int
         TDATA of results that wait to be taken, the oldest first.
+    cycles : int
+        Clock cycles in which an image was worked on, since counters were cleared.
     executed : int
         Images that a program was run on, since power-up.
     """
@@ -65,7 +67,7 @@ class EngineBank:
             for register in self.registers.registers
             for address in register.addresses
         }
-        self._cycles = self._cycles_high = 0
+        self.cycles = self._cycles_high = 0
         self._load_memory = self._load_place = 0
         self._peek_word = 0
         self._program: Program | None = None
@@ -108,9 +110,15 @@ class EngineBank:
         self._swallowing = self._dropping = False
         self._count("images")
 
-    def work(self) -> None:
-        """Work on the images inside until their results are there, or the engine is held."""
-        while self._inside:
+    @property
+    def idle(self) -> bool:
+        """Whether there is no image to work on."""
+        return not self._inside or bool(self._field("control", "hold"))
+
+    def work(self, most: int | None = None) -> None:
+        """Work on images inside, `most` at most, until their results are there or it is held."""
+        while self._inside and (most is None or most > 0):
+            most = None if most is None else most - 1
             image = self._inside[0]
             if image is not None and self._field("control", "hold"):
                 return
@@ -147,7 +155,7 @@ class EngineBank:
             self._drop("watchdog")
             return None
         # the first cycle of an image is its cycle 0
-        self._cycles = (self._cycles + cycles + 1) % (1 << 64)
+        self.cycles = (self.cycles + cycles + 1) % (1 << 64)
         return {
             "error": 0,
             "exit_index": exit_index,
@@ -213,8 +221,8 @@ class EngineBank:
                 word = self._activations[start : start + WORD_BYTES].tobytes()
                 return int.from_bytes(word, "little")
             case "cycles_low":
-                self._cycles_high = self._cycles >> 32
-                return self._cycles & WORD_MASK
+                self._cycles_high = self.cycles >> 32
+                return self.cycles & WORD_MASK
             case "cycles_high":
                 return self._cycles_high
         return self._words[address]
@@ -275,7 +283,7 @@ class EngineBank:
         self._words[address] = (self._words[address] + 1) & WORD_MASK
 
     def _clear_counters(self) -> None:
-        self._cycles = 0
+        self.cycles = 0
         for name in ("images", "dropped", "left"):
             for address in self.registers[name].addresses:
                 self._words[address] = 0

@@ -78,7 +78,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "rtl_sim.vector_bench",
             "rtl_sim.verilator",
         },
-        {"click", "matplotlib", "numpy", "onnxruntime", "rich", "torch"},
+        {"click", "matplotlib", "numpy", "onnxruntime", "rich", "serial", "torch"},
     ),
 }
 
