@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from ..golden.spec.checks import require_choice
 from ..golden.spec.engine import EngineConfig
+from .board import Board
 from .board_build import check_capacity
 from .boards import BOARDS
-from .devices import DEVICES, ENGINE_DEVICES
+from .devices import DEVICES, ENGINE_DEVICES, find_device
 from .flow import BoardFlow
 from .flow_ecp5 import ECP5, ECP5_CAPACITY
 
@@ -44,6 +45,14 @@ class Target:
             check_capacity(self, self.flow.needs(config), f"an engine of {config.macs} MACs")
 
 
+def _is_known(board: Board) -> bool:
+    """Return whether the device of a board can be built for by itself, by its name."""
+    try:
+        return find_device(board.device.name) == board.device
+    except ValueError:
+        return False
+
+
 _BOARD_TARGETS = {
     board.name: Target(
         name=board.name,
@@ -53,6 +62,7 @@ _BOARD_TARGETS = {
         capacity=board.capacity,
     )
     for board in BOARDS.values()
+    if _is_known(board)
 }
 
 _ENGINE_DEVICE_TARGETS = {

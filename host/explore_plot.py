@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from .explore import COSTS, Row, pareto_front
 
@@ -27,16 +28,18 @@ def explore_figure(rows: Sequence[Row], title: str, rate: str) -> Figure:
         What is drawn upwards, and its unit.
     """
     built = [row for row in rows if row.reports]
-    kinds = list(dict.fromkeys(_kind(row) for row in built))
+    named = _varied(rows)
+    kinds = list(dict.fromkeys(_kind(row, named) for row in built))
     devices = list(dict.fromkeys(row.candidate.axes["device"] for row in built))
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     grid = figure.subplots(1, len(COSTS), sharey=True)
     for axes, (cost, name) in zip(grid, COSTS.items(), strict=True):
         _front(axes, built, cost)
         for row in built:
-            colour = f"C{kinds.index(_kind(row)) % 10}"
+            colour = f"C{kinds.index(_kind(row, named)) % 10}"
             axes.plot(
                 [row.cost(cost) or 0], [row.rate or 0.0], zorder=3, ms=7, color=colour, ls="",
+                clip_on=False,
                 marker=MARKERS[devices.index(row.candidate.axes["device"]) % len(MARKERS)],
                 mfc=colour if row.on_front else "white",
             )  # fmt: skip
@@ -44,9 +47,11 @@ def explore_figure(rows: Sequence[Row], title: str, rate: str) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color=PALE, linewidth=0.5)
         axes.set_axisbelow(True)
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
         axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     grid[0].set_ylabel(rate)
+    grid[0].yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     for index, kind in enumerate(kinds):
         grid[0].plot([], [], "o", color=f"C{index % 10}", label=kind)
     for index, device in enumerate(devices):
@@ -57,13 +62,18 @@ def explore_figure(rows: Sequence[Row], title: str, rate: str) -> Figure:
     return figure
 
 
-def _kind(row: Row) -> str:
-    """Return what a design is but for its device."""
-    return ", ".join(
-        value if name in ("engine", "criteria") else f"{name} {value}"
-        for name, value in row.candidate.axes.items()
-        if name != "device"
-    )
+def _varied(rows: Sequence[Row]) -> list[str]:
+    """Return the axes but the device that have more than one value, the first one always."""
+    first, *others = (name for name in rows[0].candidate.axes if name != "device")
+    return [first] + [
+        name for name in others if len({row.candidate.axes[name] for row in rows}) > 1
+    ]
+
+
+def _kind(row: Row, named: Sequence[str]) -> str:
+    """Return what a design is but for its device, by the axes that vary."""
+    axes = row.candidate.axes
+    return ", ".join([axes[named[0]], *(f"{name} {axes[name]}" for name in named[1:])])
 
 
 def _front(axes: Axes, rows: Sequence[Row], cost: str) -> None:

@@ -14,9 +14,10 @@ def test_device_of_every_target_is_found_by_its_name() -> None:
         assert find_device(target.device).name == target.device
 
 
-def test_device_of_a_board_is_the_boards() -> None:
-    for board in BOARDS.values():
-        assert find_device(ENGINE_TARGETS[board.name].device) == board.device
+def test_boards_with_ecp5_are_targets_with_their_own_device() -> None:
+    for name in ("ulx3s-85f", "ulx3s-25f", "orangecrab"):
+        assert find_device(ENGINE_TARGETS[name].device) == BOARDS[name].device
+        assert TARGETS[name] == ENGINE_TARGETS[name]
 
 
 def test_engine_that_is_too_large_is_refused_before_it_is_built() -> None:
