@@ -62,6 +62,7 @@ class _LinkProgram:
         self._read()
         self._write()
         self._image()
+        self._finish_counted()
         self._results()
         self._finish()
         self._respond()
@@ -153,7 +154,7 @@ class _LinkProgram:
         a.store("count+1")
         a.pulse(Control.NEXT_WORD)
         a.load(0)
-        a.store("tail", "done")
+        a.store("tail")
 
         a.load("status")
         a.jump_if(Condition.ZERO, "whole")
@@ -193,10 +194,10 @@ class _LinkProgram:
             a.jump_if(Condition.ZERO, kind.name.lower())
 
         a.label("refused")
-        a.load(NO_DATA)
-        a.store("tail")
         a.load(Status.REFUSED)
-        a.jump("finish_as")
+        a.label("finish_as")
+        a.store("status")
+        a.jump("finish")
 
         a.label("out_of_sequence")
         a.load(Status.SEQUENCE)
@@ -263,8 +264,6 @@ class _LinkProgram:
         a.jump_if(Condition.ZERO, "refused")
         a.subtract("words")
         a.jump_unless(Condition.ZERO, "refused")
-        a.load(DONE_COUNT)
-        a.store("tail")
 
     def _set_address(self, beyond: str):
         """Give the address to the bus; jump if it lies above the map."""
@@ -298,9 +297,6 @@ class _LinkProgram:
         """Go on to the next word of the data; jump if there is one."""
         a = self._a
         a.pulse(Control.NEXT_WORD)
-        a.load("done")
-        a.add(1)
-        a.store("done")
         a.load("words")
         a.subtract(1)
         a.store("words")
@@ -320,13 +316,14 @@ class _LinkProgram:
         self._check_load()
         self._next_address()
         self._next_word("write_word")
-        a.jump("finish")
+        a.jump("finish_counted")
 
         a.label("write_error")
         a.pulse(Control.ACKNOWLEDGE)
         a.label("bus_error")
         a.load(Status.BUS)
-        a.jump("finish_as")
+        a.store("status")
+        a.jump("finish_counted")
 
     def _check_load(self):
         """Keep the CRC of what is loaded."""
@@ -424,6 +421,16 @@ class _LinkProgram:
         a.label("image_end")
         a.load(0)
         a.store("waiting")
+
+    def _finish_counted(self):
+        """Answer with the number of words that were written or taken."""
+        a = self._a
+        a.label("finish_counted")
+        a.load("count")
+        a.subtract("words")
+        a.store("done")
+        a.load(DONE_COUNT)
+        a.store("tail")
         a.jump("finish")
 
     def _results(self):
@@ -466,9 +473,6 @@ class _LinkProgram:
     def _finish(self):
         """Skip what is left of the request, its CRC too."""
         a = self._a
-        a.jump("finish")
-        a.label("finish_as")
-        a.store("status")
         a.label("finish")
         a.pulse(Control.NEXT_WORD)
         a.load("words")
@@ -520,13 +524,17 @@ class _LinkProgram:
         a.label("read_wait")
         a.jump_unless(Condition.READ, "read_wait")
         a.jump_if(Condition.BUS_ERROR, "read_error")
-        for k in range(WORD_BYTES):
-            self._send((Port.READ_DATA, k))
-        a.pulse(Control.ACKNOWLEDGE)
+        # what is done between bytes takes no time: they are sent meanwhile
+        self._send((Port.READ_DATA, 0))
         self._next_address()
+        self._send((Port.READ_DATA, 1))
         a.load("count")
         a.subtract(1)
         a.store("count")
+        self._send((Port.READ_DATA, 2))
+        self._send((Port.READ_DATA, 3))
+        a.pulse(Control.ACKNOWLEDGE)
+        a.load("count")
         a.jump_unless(Condition.ZERO, "send_registers")
         a.jump("end")
         a.label("read_error")

@@ -1,6 +1,6 @@
 """The receiving end of a UART."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +14,7 @@ class UartReceiver(wiring.Component):
     bit that is not 0 in its middle was none. A byte whose stop bit is 0 is dropped.
 
     A byte is offered from the middle of its stop bit on, and must be taken before the first bit
-    of the next is sampled: 1.5 bits later, at least.
+    of the next is sampled: 2 bits later, less what the other end is faster.
 
     Latency: `latency` cycles from the level of the line to its sample.
 
@@ -41,7 +41,7 @@ class UartReceiver(wiring.Component):
         level = Signal(init=1)
         m.d.sync += [metastable.eq(self.rx), level.eq(metastable)]
 
-        receiving, starting = Signal(), Signal()
+        receiving, starting, first = Signal(), Signal(), Signal()
         count = Signal(range(self._clocks))
         # a 1 in front of the bits: when it has come to the end all of them are there
         bits = Signal(9)
@@ -53,13 +53,16 @@ class UartReceiver(wiring.Component):
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(~receiving):
-            m.d.sync += starting.eq(1)
+            m.d.sync += [starting.eq(1), first.eq(1)]
             with m.If(~level):
                 m.d.sync += receiving.eq(1)
         with m.Elif(count == self._clocks // 2 - 1):
             m.d.sync += starting.eq(0)
             with m.If(starting):
-                m.d.sync += [receiving.eq(~level), bits.eq(1 << 8)]
+                m.d.sync += receiving.eq(~level)
+            with m.Elif(first):
+                # only now: the byte before was to be taken until here
+                m.d.sync += [first.eq(0), bits.eq(Cat(Const(1 << 7, 8), level))]
             with m.Elif(bits[0]):
                 m.d.sync += [receiving.eq(0), self.o.valid.eq(level)]
             with m.Else():

@@ -1,0 +1,40 @@
+"""The engine behind a UART as Verilog."""
+
+from ...golden.spec.engine import EngineConfig
+from ...golden.spec.link import STALL_CYCLES, LinkConfig
+from ..verilog import generate_verilog
+from .linked_engine import LinkedEngine
+
+__all__ = ["MODULE_NAME", "linked_engine_verilog"]
+
+MODULE_NAME = "offramp_accelerator_uart"
+"""Name of the generated module."""
+
+
+def linked_engine_verilog(
+    config: EngineConfig,
+    link: LinkConfig,
+    *,
+    family: str = "generic",
+    stall_cycles: int = STALL_CYCLES,
+) -> str:
+    """Return the Verilog of `LinkedEngine`; its parameters as there."""
+    facts = {
+        "clock_hz": link.clock_hz,
+        "baud": link.baud,
+        "buffer_bytes": link.buffer_bytes,
+        "result_slots": link.result_slots,
+        "build_hash": f"0x{link.build_hash:08x}",
+        **config.describe(),
+    }
+    engine = LinkedEngine(
+        config,
+        clock_hz=link.clock_hz,
+        baud=link.baud,
+        build_hash=link.build_hash,
+        family=family,
+        buffer_bytes=link.buffer_bytes,
+        result_slots=link.result_slots,
+        stall_cycles=stall_cycles,
+    )
+    return generate_verilog(engine, MODULE_NAME, facts)
