@@ -19,6 +19,7 @@ from ..golden.spec.program import Program
 from ..rtl_sim.emulator.accelerator import EngineEmulator, EngineResults
 from ..rtl_sim.engine_case import EngineCase, RightResult
 from .compile import CompileError, compile_network, fitting_engine, predict_cycles
+from .pipeline import unit_config
 from .results import Results
 
 CHUNK = 16
@@ -109,7 +110,11 @@ def run_network(
 ) -> Results:
     """Compile a network for the named engine, run images and return their results, with cycles."""
     program = compile_network(network, engine_for(network, name)).program
-    given = run_on_engine(program, images, workers=workers, progress=progress)
+    return as_results(network, run_on_engine(program, images, workers=workers, progress=progress))
+
+
+def as_results(network: IntegerNetwork, given: EngineResults) -> Results:
+    """Return what the engine gave as results of the network."""
     exits = given.exit_index.astype(np.int64)
     return Results(
         given.label.astype(np.int64),
@@ -144,16 +149,15 @@ def write_waveform(
         return int(emulator.write_waveform(image, temporary).cycles[0])
 
 
-def cycles_with_exits_off(network: IntegerNetwork, name: str) -> int:
-    """Return the cycles of an image that goes through the whole program and takes no exit."""
-    return predict_cycles(compile_network(network, engine_for(network, name)).program).whole
+def exits_off(network: IntegerNetwork) -> IntegerNetwork:
+    """Return the network with thresholds that a score reaches rarely if ever."""
+    high = unit_config(network).threshold_high
+    return network.with_thresholds((high,) * (network.n_exits - 1))
 
 
-def cycles_without_exits(network: IntegerNetwork, name: str) -> int:
-    """Return the cycles of an image on the same engine when the network has no early exits."""
-    config = engine_for(network, name)
-    program = compile_network(network, config, branches=False).program
-    return predict_cycles(program).whole
+def program_without_exits(network: IntegerNetwork, name: str) -> Program:
+    """Return the program, for the same engine, of the network without its early exits."""
+    return compile_network(network, engine_for(network, name), branches=False).program
 
 
 def check_layers(
@@ -174,9 +178,8 @@ def check_layers(
     difference : LayerDifference or None
         The first one.
     """
-    # a score as high as this is rare, and stops both alike
-    never = (ENGINES[name].decision.threshold_high,) * (network.n_exits - 1)
-    whole = network.with_thresholds(never)
+    # an exit that is taken nevertheless stops both alike
+    whole = exits_off(network)
     config = fitting_engine(whole, engine_for(whole, name), fuse=False)
     compilation = compile_network(whole, config, fuse=False)
     emulator = _emulator(compilation.program)

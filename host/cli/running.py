@@ -186,6 +186,7 @@ def _run_on_engine(
 ) -> tuple[Results, dict[str, Any], list[tuple[Any, ...]]]:
     """Return results, figures, and a row for each exit."""
     from .. import accelerator
+    from ..compile import compile_network, predict_cycles
 
     values: dict[str, Any] = {"engine": f"{engine} MACs a cycle"}
     if n_checked:
@@ -205,8 +206,9 @@ def _run_on_engine(
             network, engine, dataset.images, workers=jobs, progress=bar.show
         )
     assert results.cycles is not None
-    off = accelerator.cycles_with_exits_off(network, engine)
-    without = accelerator.cycles_without_exits(network, engine)
+    config = accelerator.engine_for(network, engine)
+    off = predict_cycles(compile_network(network, config).program).whole
+    without = predict_cycles(accelerator.program_without_exits(network, engine)).whole
     mean = float(results.cycles.mean())
     right = results.label == dataset.labels
     rows = []

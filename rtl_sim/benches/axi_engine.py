@@ -333,21 +333,26 @@ async def images_of_another_size_are_dropped_alone(dut: Any, stall: str) -> None
 @cocotb.test(**WATCHDOG)
 async def illegal_programs_are_reported_and_the_next_image_is_right(dut: Any) -> None:
     tb = await started(dut)
-    bad = {
-        "descriptor": {"out_base": CONFIG.activation_bytes},
-        "read": {"source_base": CONFIG.activation_bytes - 1},
-        "write": {"out_base": CONFIG.activation_bytes - CONFIG.requantizers},
-        "weights": {"weight_base": CONFIG.weight_lines - 1},
-        "channels": {"channel_base": CONFIG.channel_lines - 1},
-    }
-    for flag, changes in bad.items():
-        await tb.load_program(0, **changes)
+    classifier = next(k for k, op in enumerate(PROGRAM.operations) if op.logits)
+    more_groups = PROGRAM.operations[classifier].groups + CONFIG.decision.n_classes
+    bad: list[tuple[str, int, dict[str, int]]] = [
+        ("descriptor", 0, {"out_base": CONFIG.activation_bytes}),
+        ("read", 0, {"source_base": CONFIG.activation_bytes - 1}),
+        ("write", 0, {"out_base": CONFIG.activation_bytes - CONFIG.requantizers}),
+        ("weights", 0, {"weight_base": CONFIG.weight_lines - 1}),
+        ("channels", 0, {"channel_base": CONFIG.channel_lines - 1}),
+        # more logits than classes, and one alone
+        ("classes", classifier, {"groups": more_groups}),
+        ("classes", classifier, {"groups": 1, "last_group_steps": 1}),
+    ]
+    for flag, number, changes in bad:
+        await tb.load_program(number, **changes)
         tb.send(*QUICK[:3])
         await tb.expect(None, None, None)
         assert await tb.errors() == {flag}
         # the images may still be in their buffers: none is worked on
         await tb.settle()
-        await tb.load_program(0)
+        await tb.load_program(number)
         tb.send(*QUICK[:2])
         await tb.expect(*QUICK[:2])
         assert await tb.errors() == set()

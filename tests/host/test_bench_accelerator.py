@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -7,23 +8,65 @@ from offramp.host.cli.main import run
 from offramp.host.results import Results
 
 
-def arguments(*more: str) -> list[str]:
-    few = ["--engine", "16", "--images", "30", "--layer-images", "1"]
-    return ["bench", "accelerator", "zoo:digits", *few, *more]
+def arguments(folder, *more: str) -> list[str]:
+    few = ["--engine", "16", "--images", "30", "--layer-images", "1", "--jobs", "1"]
+    return ["bench", "accelerator", "zoo:digits", *few, "-o", str(folder), *more]
 
 
-def test_engine_equals_golden_and_exits_save_cycles(capsys):
-    assert run(arguments("--json")) == 0
+def test_engine_equals_golden_and_exits_save_cycles(capsys, tmp_path):
+    assert run(arguments(tmp_path, "--json")) == 0
     (row,) = json.loads(capsys.readouterr().out)["measured"]
     assert row["images"] == 30
     assert row["layers_compared"] >= 6
     assert row["layers_differing"] == row["results_differing"] == row["cycles_differing"] == 0
-    assert row["gain"] > 1
+    assert row["restarts_differing"] == row["off_differing"] == 0
+    assert row["off_images"] == 40
+    assert row["gain_same_program"] > row["gain"] > 1
     assert row["cycles_at_exit"] == sorted(row["cycles_at_exit"])
     assert row["gain"] == pytest.approx(row["cycles_without_exits"] / row["mean_cycles"])
 
 
-def test_result_that_differs_is_counted_and_fails(capsys, monkeypatch):
+def test_finished_network_is_not_measured_again_unless_the_work_changes(
+    capsys, monkeypatch, tmp_path
+):
+    assert run(arguments(tmp_path, "--json")) == 0
+    first = json.loads(capsys.readouterr().out)
+
+    def fail(*_arguments, **_options):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(engine_bench, "measure_engine", fail)
+    assert run(arguments(tmp_path, "--json")) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert run(arguments(tmp_path, "--images", "31")) != 0
+    assert "measured again" in capsys.readouterr().err
+
+
+def test_table_has_a_column_for_each_network(capsys, tmp_path):
+    assert run(arguments(tmp_path)) == 0
+    said = capsys.readouterr().out
+    for text in ("gain over no branches", "mean, exits on", "cycles at exit 3", "accelerator.json"):
+        assert text in said
+
+
+def test_cycles_that_are_not_those_predicted_are_counted_and_fail(capsys, monkeypatch, tmp_path):
+    genuine = engine_bench.predict_cycles
+
+    def wrong(program):
+        prediction = genuine(program)
+        # the exits later on are right, and the program without early ones is
+        early = {0: prediction.exits[0] + 1} if len(prediction.exits) > 1 else {}
+        return replace(prediction, exits=prediction.exits | early)
+
+    monkeypatch.setattr(engine_bench, "predict_cycles", wrong)
+    assert run(arguments(tmp_path, "--json")) != 0
+    (row,) = json.loads(capsys.readouterr().out)["measured"]
+    assert 0 < row["cycles_differing"] < 30
+    assert 0 < row["restarts_differing"] < 30
+    assert row["results_differing"] == 0
+
+
+def test_result_that_differs_is_counted_and_fails(capsys, monkeypatch, tmp_path):
     genuine = engine_bench._golden
 
     def wrong(network, images):
@@ -33,5 +76,5 @@ def test_result_that_differs_is_counted_and_fails(capsys, monkeypatch):
         return Results(label, results.exit_index, results.score, results.macs, results.n_exits)
 
     monkeypatch.setattr(engine_bench, "_golden", wrong)
-    assert run(arguments()) != 0
+    assert run(arguments(tmp_path)) != 0
     assert "Engine must equal golden" in capsys.readouterr().err

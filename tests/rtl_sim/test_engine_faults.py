@@ -78,6 +78,10 @@ def make(program, fault):
             program, plain, channel_base=CONFIG.channel_lines - 1
         ),
         "spacing": lambda: changed(program, exit_0, tile_spacing=1, run_steps=1),
+        "too many logits": lambda: changed(
+            program, exit_0, groups=program.operations[exit_0].groups + CONFIG.decision.n_classes
+        ),
+        "one logit": lambda: changed(program, exit_0, groups=1, last_group_steps=1),
         "image": lambda: replace(program, image_base=BYTES - 32),
     }[fault]()
 
@@ -99,6 +103,8 @@ def make(program, fault):
         ("end of the weights", "weights"),
         ("end of the channels", "channels"),
         ("spacing", "tile"),
+        ("too many logits", "classes"),
+        ("one logit", "classes"),
         ("image", "write"),
     ],
 )
