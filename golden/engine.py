@@ -16,7 +16,7 @@ from .spec.engine import ACCUMULATOR_WIDTH
 from .spec.layout import TensorLayout
 from .spec.numbers import INT8, UINT8, IntegerFormat
 from .spec.operation import Operation
-from .spec.program import CHANNEL_WORDS, Program
+from .spec.program import CHANNEL_WORDS, LOGIT, Program
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -121,7 +121,7 @@ def read_tensor(memories: Bytes, layout: TensorLayout) -> NDArray[np.uint8] | ND
     height, width, n_channels = layout.shape
     rows = np.arange(height)[:, None, None] * layout.row_step
     columns = np.arange(width)[:, None] * layout.pixel_step
-    places = layout.base + rows + columns + np.arange(n_channels) * layout.channel_step
+    places = layout.base + rows + columns + np.array(layout.places or range(n_channels))
     values = memories[:, places]
     return values.view(np.int8) if layout.signed else values
 
@@ -159,8 +159,16 @@ class _Runner:
             # every product and sum is an integer far below 2**53: float64 holds it exactly
             sums = (a.astype(np.float64) @ matrix.astype(np.float64)).astype(np.int64)
             values = self._drain(number, group, sums, memories)
-            logits.append(values[..., :: self._config.requantizers].reshape(len(memories), -1))
+            logits.append(values[..., self._marked(op, group)].reshape(len(memories), -1))
         return np.concatenate(logits, axis=1).astype(np.int8) if op.logits else None
+
+    def _marked(self, op: Operation, group: int) -> NDArray[np.bool_]:
+        """Return which channels of a group are logits."""
+        steps = op.last_group_steps if group == op.groups - 1 else op.drain_steps
+        line = op.channel_base + group * op.drain_steps
+        words = self._channels[line : line + steps, :, 3 if op.residual else 1]
+        marked: NDArray[np.bool_] = (words & LOGIT).reshape(-1) != 0
+        return marked
 
     def _drain(self, number: int, group: int, sums: Integers, memories: Bytes) -> Integers:
         """Requantize sums [n, pixels, window, out_lanes] and write what `drain_steps` reach.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .decision import check_threshold
-from .spec.operation import Operation, tile_spacing
+from .spec.operation import Operation, drain_interval, tile_spacing
 from .spec.program import CHANNEL_WORDS, Program
 
 PLACES_MAX = 1 << 24
@@ -84,7 +84,10 @@ def _problems(
         yield f"drain in at most {config.tile_steps} steps", steps
     # the last group counts where it is the only one
     longest = steps if operation.groups > 1 else operation.last_group_steps
-    spacing = tile_spacing(longest, residual=operation.residual)
+    interval = drain_interval(
+        config.requantizers, residual=operation.residual, logits=operation.logits
+    )
+    spacing = tile_spacing(longest, interval=interval)
     if operation.tile_spacing < spacing:
         yield f"have a tile spacing of at least {spacing}", operation.tile_spacing
     if operation.final != final or (final and not operation.logits):
@@ -95,10 +98,12 @@ def _problems(
 def _exit_problems(program: Program, operation: Operation) -> Iterator[tuple[str, object]]:
     if not operation.logits:
         return
-    logits = (operation.groups - 1) * operation.drain_steps + operation.last_group_steps
-    logits *= operation.out_rows * operation.out_columns
+    lanes = program.logit_lanes(operation)
+    logits = sum(map(len, lanes)) * operation.out_rows * operation.out_columns
     if logits != program.n_classes:
         yield f"have {program.n_classes} logits", logits
+    elif not lanes[-1]:
+        yield "have a logit in its last step", "in earlier ones alone"
     if operation.exit_index > len(program.thresholds):
         yield f"have an exit index of at most {len(program.thresholds)}", operation.exit_index
 

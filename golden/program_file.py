@@ -123,4 +123,4 @@ def _note(values: Any) -> OperationNote:
 def _layout(values: Any) -> TensorLayout:
     layout = TensorLayout(**values)
     height, width, channels = layout.shape
-    return replace(layout, shape=(height, width, channels))
+    return replace(layout, shape=(height, width, channels), places=tuple(layout.places))

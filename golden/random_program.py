@@ -6,16 +6,18 @@ They reach what no compiler makes: steps, windows and paddings of any size besid
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .spec.engine import EngineConfig
-from .spec.operation import Operation, tile_spacing
-from .spec.program import CHANNEL_WORDS, Program
+from .spec.operation import Operation, drain_interval, tile_spacing
+from .spec.program import CHANNEL_WORDS, LOGIT, Program
 
 IMAGE_SHAPE = (2, 5, 4)
 """Of the images that random programs work on."""
 
 _IMAGE_STRIDE = 64
 _WEIGHT_LINES = 40
+_EXIT_LINE = 2
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class _Shape:
     last_steps: int
 
     @property
-    def logits(self) -> int:
+    def total_steps(self) -> int:
         return (self.groups - 1) * self.steps + self.last_steps
 
 
@@ -46,7 +48,7 @@ def random_program(rng: np.random.Generator, config: EngineConfig, operations: i
         Besides the final one.
     """
     classes = _shape(rng, config)
-    while not 2 <= classes.logits <= config.decision.n_classes:
+    while classes.total_steps * config.requantizers < 2:
         classes = _shape(rng, config)
     exits: list[int] = []
     descriptors = []
@@ -72,6 +74,9 @@ def random_program(rng: np.random.Generator, config: EngineConfig, operations: i
     channels[:, 1] = rng.integers(0, 1 << 16, lanes) | rng.integers(20, 24, lanes) << 16
     channels[:, 2] = rng.integers(0, 1 << 16, lanes)
     channels[:, 3] = rng.integers(0, 1 << 16, lanes) | rng.integers(14, 17, lanes) << 16
+    marks = _marks(rng, lanes, classes, config)
+    channels[marks, 1] |= LOGIT
+    channels[marks, 3] |= LOGIT
     return Program(
         config=config,
         operations=tuple(descriptors),
@@ -80,9 +85,30 @@ def random_program(rng: np.random.Generator, config: EngineConfig, operations: i
         image_base=0,
         image_stride=_IMAGE_STRIDE,
         image_words=int(np.prod(IMAGE_SHAPE)) // 4,
-        n_classes=classes.logits,
+        n_classes=int(marks[_of_exits(classes, config)].sum()),
         thresholds=tuple(exits),
     )
+
+
+def _of_exits(classes: _Shape, config: EngineConfig) -> slice:
+    """Return the channels of the operations that are exits."""
+    first, last = _EXIT_LINE, _EXIT_LINE + classes.total_steps
+    return slice(first * config.requantizers, last * config.requantizers)
+
+
+def _marks(
+    rng: np.random.Generator, lanes: int, classes: _Shape, config: EngineConfig
+) -> NDArray[np.bool_]:
+    """Return which channels are logits, two or more of an exit, one of them in its last step."""
+    marks = rng.random(lanes) < 0.5
+    part = marks[_of_exits(classes, config)]
+    count = int(rng.integers(2, min(len(part), config.decision.n_classes) + 1))
+    last = len(part) - 1 - int(rng.integers(min(config.requantizers, len(part) - 1)))
+    part[:] = False
+    part[last] = True
+    others = np.flatnonzero(np.arange(len(part)) != last)
+    part[rng.choice(others, count - 1, replace=False)] = True
+    return marks
 
 
 def _shape(rng: np.random.Generator, config: EngineConfig) -> _Shape:
@@ -109,7 +135,7 @@ def _operation(
 
     logits = exit_index > 0
     pool = not logits and flag()
-    residual = not logits and flag()
+    residual = flag()
     group_bytes = shape.steps * config.requantizers
     half = config.activation_bytes // 2
     unit = 2 * config.in_lanes
@@ -118,7 +144,8 @@ def _operation(
     second = first + -(-18 * config.out_lanes // unit) * unit
     out_base, beside = (first, second) if flag() else (second, first)
     run_steps, kernel_columns = pick(1, 3), pick(1, 2)
-    least = tile_spacing(shape.steps, residual=residual, pool=pool)
+    interval = drain_interval(config.requantizers, residual=residual, logits=logits)
+    least = tile_spacing(shape.steps, interval=interval, pool=pool)
     return Operation(
         source_base=(0 if upper else half) + pick(0, 40 // unit) * unit,
         row_start=pick(-20, 5),
@@ -138,7 +165,8 @@ def _operation(
         out_pixel_step=shape.groups * group_bytes,
         out_group_step=group_bytes,
         residual_base=out_base if flag() else beside,
-        channel_base=pick(0, 3),
+        # that of exits is where their marks are
+        channel_base=_EXIT_LINE if logits else pick(0, 3),
         kernel_rows=pick(1, 3),
         window_rows=pick(1, 2) if pool else 1,
         out_rows=1 if logits else pick(1, 3),
@@ -157,7 +185,7 @@ def _operation(
         out_signed=logits or flag(),
         residual=residual,
         other_signed=flag(),
-        sum_signed=flag(),
+        sum_signed=logits or flag(),
         pool=pool,
         logits=logits,
         final=final,

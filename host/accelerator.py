@@ -18,7 +18,7 @@ from ..golden.spec.engine import ENGINES, EngineConfig
 from ..golden.spec.program import Program
 from ..rtl_sim.emulator.accelerator import EngineEmulator, EngineResults
 from ..rtl_sim.engine_case import EngineCase, RightResult
-from .compile import CompileError, compile_network, fitting_engine, predict_cycles
+from .compile import compile_network, fitting_engine, predict_cycles
 from .pipeline import unit_config
 from .results import Results
 
@@ -41,12 +41,7 @@ class LayerDifference:
 
 def engine_for(network: IntegerNetwork, name: str, *, branches: bool = True) -> EngineConfig:
     """Return the named engine, with memories and decision unit that suffice for a network."""
-    config = with_unit_for(network, ENGINES[name])
-    try:
-        compile_network(network, config, branches=branches)
-    except CompileError:
-        return fitting_engine(network, config, branches=branches)
-    return config
+    return fitting_engine(network, with_unit_for(network, ENGINES[name]), branches=branches)
 
 
 def with_unit_for(network: IntegerNetwork, config: EngineConfig) -> EngineConfig:

@@ -101,11 +101,6 @@ class EngineConfig:
         return 4 + (self.in_lanes - 1).bit_length()
 
     @property
-    def operation_overhead(self) -> int:
-        """Cycles of an operation besides those of its steps and of its last tile's drain."""
-        return STEP_LATENCY + self.array_latency + WRITE_LATENCY + FETCH_BEHIND
-
-    @property
     def line_bytes(self) -> int:
         """Bytes of a line of weights."""
         return self.in_lanes * self.out_lanes
@@ -132,13 +127,13 @@ class EngineConfig:
 ENGINES: dict[str, EngineConfig] = {
     "16": EngineConfig(activation_bytes=8192),
     "32": EngineConfig(out_lanes=8, activation_bytes=40960, weight_lines=4608, channel_lines=1024),
-    "64": EngineConfig(out_lanes=16, requantizers=2, activation_bytes=40960, weight_lines=2560),
+    "64": EngineConfig(out_lanes=16, requantizers=2, activation_bytes=40960, weight_lines=2048),
     "128": EngineConfig(
         in_lanes=8,
         out_lanes=16,
         requantizers=4,
         activation_bytes=40960,
-        weight_lines=1536,
+        weight_lines=1024,
         channel_lines=256,
     ),
 }

@@ -11,7 +11,7 @@ class TensorLayout:
     """Place of a tensor in the activation memory.
 
     Element (row, column, channel) is the byte at ``base + row * row_step + column * pixel_step +
-    channel * channel_step``.
+    channel``, or with `places` at ``... + places[channel]``.
 
     Attributes
     ----------
@@ -21,8 +21,10 @@ class TensorLayout:
     signed : bool
         Whether the bytes are int8, not uint8.
     base : int
-    row_step, pixel_step, channel_step : int
+    row_step, pixel_step : int
         In bytes.
+    places : tuple of int
+        Of the channels in a pixel where they do not follow each other.
     """
 
     name: str
@@ -31,7 +33,7 @@ class TensorLayout:
     base: int
     row_step: int
     pixel_step: int
-    channel_step: int = 1
+    places: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:

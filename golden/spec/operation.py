@@ -39,9 +39,10 @@ memory. For each::
 ``out = out_base + pixel * out_pixel_step + group * out_group_step + channel in the group``; with a
 pool it is written behind the window's last pixel.
 
-With `logits` the first lane of each step is also a logit of the decision unit, in the order of
-time: a vector of one step each. The program goes on behind it if the unit does not exit and the
-operation is not `final`.
+With `logits` the channels that the channel memory marks are also logits of the decision unit, in
+their order; the last step has at least one. Steps follow each other at intervals of `requantizers`
+cycles, for the unit takes one logit a cycle. The program goes on behind them if the unit does not
+exit and the operation is not `final`.
 
 Tiles follow each other at intervals of ``max(cycles of the tile, tile_spacing)``: the drain takes
 that long.
@@ -208,15 +209,22 @@ class Operation:
         )
 
 
-def tile_spacing(drain_steps: int, *, residual: bool, pool: bool = False) -> int:
-    """Return the least legal `tile_spacing`.
+def drain_interval(requantizers: int, *, residual: bool, logits: bool) -> int:
+    """Return the cycles from one step of the drain to the next.
 
-    A residual operand is read through the port that also writes, in every other cycle. The maximum
-    of a window so far can be compared two cycles later.
+    A residual operand is read through the port that also writes, and added in a second pass. The
+    logits of a step follow each other.
     """
-    if residual:
-        return 2 * drain_steps + 1
-    return max(2, drain_steps) if pool else drain_steps
+    return max(2 if residual else 1, requantizers if logits else 1)
+
+
+def tile_spacing(drain_steps: int, *, interval: int = 1, pool: bool = False) -> int:
+    """Return the least legal `tile_spacing` with steps at intervals, counted from the start.
+
+    The maximum of a window so far can be compared two cycles later.
+    """
+    spacing = interval * drain_steps + interval - 1
+    return max(2, spacing) if pool else spacing
 
 
 def flags_of(word: int) -> tuple[str, ...]:

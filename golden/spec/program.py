@@ -3,9 +3,9 @@
 Channel memory: each of the `requantizers` lanes of a line has four words of 32 bits::
 
     0  bias, signed
-    1  multiplier (16 bits), shift less one (6 bits from bit 16 on)
+    1  multiplier (16 bits), shift less one (6 bits from bit 16 on), logit (bit 22)
     2  other multiplier (16) of a residual addition
-    3  first multiplier (16), shift less one (6 bits from bit 16 on) of it
+    3  first multiplier, shift less one and logit of it, as in word 1
 
 Weight memory: a line has `out_lanes` times `in_lanes` bytes, those of an output lane together:
 byte ``o * in_lanes + j``, int8.
@@ -21,6 +21,9 @@ from .operation import Operation
 
 CHANNEL_WORDS = 4
 """Words of a lane of a line of the channel memory."""
+
+LOGIT = 1 << 22
+"""Bit of a word with a multiplier: with `logits` the channel is a logit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,20 @@ class Program:
     image_words: int
     n_classes: int
     thresholds: tuple[int, ...]
+
+    def logit_lanes(self, operation: Operation) -> list[list[int]]:
+        """Return the lanes of each line of an operation whose channels are logits."""
+        line = self.config.requantizers * CHANNEL_WORDS
+        lines = (operation.groups - 1) * operation.drain_steps + operation.last_group_steps
+        first = operation.channel_base * line + (3 if operation.residual else 1)
+        return [
+            [
+                lane
+                for lane, word in enumerate(self.channels[start : start + line : CHANNEL_WORDS])
+                if word & LOGIT
+            ]
+            for start in range(first, first + lines * line, line)
+        ]
 
     @property
     def words(self) -> list[int]:

@@ -1,6 +1,7 @@
 """From a network to a program: steps, memory map, operations, checks."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
@@ -15,11 +16,12 @@ from ...golden.spec.operation import WORDS, Operation
 from ...golden.spec.program import Program
 from .checks import MemoryUse, check_memories, check_network
 from .errors import CompileError
-from .graph import IMAGE, Step, split_logits, steps_of
+from .graph import IMAGE, Step, steps_of
 from .loops import Fields
-from .lower import lower, written_layout
-from .memory import Store, map_activations
+from .lower import Lowered, lower, written_layout
+from .memory import ActivationMap, Store, map_activations
 from .packing import pack_pixels
+from .sharing import share_lines, shared_weights
 
 LARGEST: dict[str, Any] = {
     "activation_bytes": 1 << 19,
@@ -81,23 +83,15 @@ def compile_network(
     """
     check_network(network, config, branches=branches)
     steps = steps_of(network.topology, fuse=fuse, branches=branches)
-    steps = pack_pixels(split_logits(steps, config), config)
-    tensors = {step.name: written_layout(step, config) for step in steps}
-    height, width, n_channels = network.input_shape
-    tensors[IMAGE] = TensorLayout(
-        name=IMAGE,
-        shape=network.input_shape,
-        signed=False,
-        base=0,
-        row_step=width * n_channels,
-        pixel_step=n_channels,
-    )
-    sizes = {name: tensor.size for name, tensor in tensors.items()}
-    places = map_activations(steps, sizes, 2 * config.in_lanes, keep=keep)
-    tensors = {name: replace(t, base=places.bases[name]) for name, t in tensors.items()}
-    lowered = [lower(step, network.parameters, tensors, config) for step in steps]
-    weights, channels = Store(), Store()
-    weight_bases = [weights.add(block.weights.tobytes()) // config.line_bytes for block in lowered]
+    steps = pack_pixels(steps, config)
+    placed = _place(network, steps, config, keep=keep)
+    while (missing := placed.weight_lines - config.weight_lines) > 0:
+        shared = share_lines(placed.steps, placed.lowered, missing, config)
+        if shared is None:
+            break
+        placed = _place(network, shared, config, keep=keep)
+    steps, tensors, places, lowered = placed.steps, placed.tensors, placed.places, placed.lowered
+    weight_bases, channels = placed.weight_bases, Store()
     channel_bases = [
         channels.add(block.channels.tobytes()) // block.channels[0].nbytes for block in lowered
     ]
@@ -105,7 +99,7 @@ def compile_network(
         MemoryUse(memory="activation_bytes", needed=places.peak, needed_by=places.alive),
         _filled(
             "weight_lines",
-            [base + len(block.weights) for base, block in zip(weight_bases, lowered, strict=True)],
+            list(placed.weight_ends),
         ),
         _filled(
             "channel_lines",
@@ -137,10 +131,10 @@ def compile_network(
         config=config,
         operations=operations,
         channels=tuple(np.frombuffer(bytes(channels.content), np.uint32).tolist()),
-        weights=bytes(weights.content),
+        weights=placed.weights,
         image_base=places.bases[IMAGE],
         image_stride=places.image_stride,
-        image_words=-(-height * width * n_channels // 4),
+        image_words=-(-tensors[IMAGE].size // 4),
         n_classes=network.n_classes,
         thresholds=(*early, config.decision.threshold_low),
     )
@@ -157,6 +151,62 @@ def compile_network(
     return Compilation(name=network.name, program=program, notes=notes, uses=uses)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Placed:
+    """Steps with their places in the memories of activations and weights."""
+
+    steps: list[Step]
+    tensors: dict[str, TensorLayout]
+    places: ActivationMap
+    lowered: list[Lowered]
+    weight_bases: list[int]
+    weight_ends: list[int]
+    weights: bytes
+
+    @property
+    def weight_lines(self) -> int:
+        return max(self.weight_ends)
+
+
+def _place(
+    network: IntegerNetwork, steps: list[Step], config: EngineConfig, *, keep: bool
+) -> _Placed:
+    """Return steps with the places of what they read and write, and of their weights."""
+    tensors = {step.name: written_layout(step, config) for step in steps}
+    _, width, n_channels = network.input_shape
+    tensors[IMAGE] = TensorLayout(
+        name=IMAGE,
+        shape=network.input_shape,
+        signed=False,
+        base=0,
+        row_step=width * n_channels,
+        pixel_step=n_channels,
+    )
+    sizes = {name: tensor.size for name, tensor in tensors.items()}
+    places = map_activations(steps, sizes, 2 * config.in_lanes, keep=keep)
+    tensors = {name: replace(t, base=places.bases[name]) for name, t in tensors.items()}
+    lowered = [lower(step, network.parameters, tensors, config) for step in steps]
+
+    blocks = {step.name: block.weights for step, block in zip(steps, lowered, strict=True)}
+    of = {step.name: step.sharing.host if step.sharing else step.name for step in steps}
+    for guest, host in of.items():
+        if guest != host:
+            blocks[host] = shared_weights(blocks[guest], blocks[host])
+    store = Store()
+    bases = [store.add(blocks[of[step.name]].tobytes()) // config.line_bytes for step in steps]
+    return _Placed(
+        steps=steps,
+        tensors=tensors,
+        places=places,
+        lowered=lowered,
+        weight_bases=bases,
+        weight_ends=[
+            base + len(blocks[of[step.name]]) for base, step in zip(bases, steps, strict=True)
+        ],
+        weights=bytes(store.content),
+    )
+
+
 def fitting_engine(
     network: IntegerNetwork,
     config: EngineConfig,
@@ -166,8 +216,12 @@ def fitting_engine(
     keep: bool = False,
 ) -> EngineConfig:
     """Return `config` with its memories enlarged to what a network needs."""
-    largest = replace(config, **LARGEST)
-    uses = compile_network(network, largest, fuse=fuse, branches=branches, keep=keep).uses
+    options = {"fuse": fuse, "branches": branches, "keep": keep}
+    with suppress(CompileError):
+        # what fits only in lines that are shared is shared
+        compile_network(network, config, **options)
+        return config
+    uses = compile_network(network, replace(config, **LARGEST), **options).uses
     sizes: dict[str, Any] = {
         use.memory: max(use.needed, getattr(config, use.memory)) for use in uses
     }

@@ -9,7 +9,7 @@ from ...golden.spec.engine import (
     WRITE_LATENCY,
     EngineConfig,
 )
-from ...golden.spec.operation import WORDS, Operation
+from ...golden.spec.operation import WORDS, Operation, drain_interval
 from ...golden.spec.program import Program
 
 FETCH_CYCLES = 1 + len(WORDS)
@@ -51,21 +51,28 @@ def issue_cycles(operation: Operation) -> int:
 def written_after(operation: Operation, config: EngineConfig) -> int:
     """Return the cycles from the start of an operation to its last transfer to memory."""
     leaves = issue_cycles(operation) + STEP_LATENCY + config.array_latency
-    interval = 1
-    if operation.residual:
-        # steps leave in even cycles: odd ones are for what is written
-        leaves += leaves % 2 + SECOND_PASS
-        interval = 2
+    interval = drain_interval(
+        config.requantizers, residual=operation.residual, logits=operation.logits
+    )
+    # steps leave in cycles whose number it divides
+    leaves += -leaves % interval + SECOND_PASS * operation.residual
     return leaves + interval * (operation.last_group_steps - 1) + WRITE_LATENCY
 
 
-def operation_cycles(operation: Operation, config: EngineConfig) -> int:
+def decided_after(operation: Operation, program: Program) -> int:
+    """Return the cycles from the start of an operation with logits to their decision."""
+    config = program.config
+    # the logits of a step follow each other
+    last = program.logit_lanes(operation)[-1][-1]
+    return written_after(operation, config) + last + config.decision.latency
+
+
+def operation_cycles(operation: Operation, program: Program) -> int:
     """Return the cycles from the start of an operation to that of the next."""
-    written = written_after(operation, config)
     if operation.logits:
-        return written + config.decision.latency + 1 + FETCH_CYCLES
+        return decided_after(operation, program) + 1 + FETCH_CYCLES
     # the words for the loops are fetched meanwhile, those for the drain behind it
-    return written + FETCH_BEHIND
+    return written_after(operation, program.config) + FETCH_BEHIND
 
 
 def exit_machinery_cycles(config: EngineConfig, exit_index: int) -> int:
@@ -107,14 +114,13 @@ class CyclePrediction:
 
 def predict_cycles(program: Program) -> CyclePrediction:
     """Return the cycles of each operation and of each exit of a program."""
-    config = program.config
     each = []
     exits = {}
     start = FETCH_CYCLES
     for operation in program.operations:
-        each.append(operation_cycles(operation, config))
+        each.append(operation_cycles(operation, program))
         if operation.logits:
-            decided = written_after(operation, config) + config.decision.latency
+            decided = decided_after(operation, program)
             exits[operation.exit_index - 1] = start + decided
             if operation.final:
                 each[-1] = decided

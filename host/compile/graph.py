@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...golden.spec.engine import EngineConfig
 from ...golden.spec.layers import (
     CHAIN_INPUT,
     Convolution,
@@ -21,6 +20,25 @@ IMAGE = CHAIN_INPUT
 
 COPY = " copy"
 """Follows the name of a tensor in that of its copy; no layer's name has a space."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sharing:
+    """Lines of weights that a classifier has in common with another step.
+
+    Attributes
+    ----------
+    host : str
+        Name of that step.
+    first_lane : int
+        First lane that it leaves idle.
+    groups : int
+        Groups of output channels that these lanes need.
+    """
+
+    host: str
+    first_lane: int
+    groups: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +63,8 @@ class Step:
         Exit whose logits these are.
     pack : int
         Pixels side by side that a tile computes together, see `offramp.host.compile.packing`.
+    sharing : Sharing or None
+        Whose lines of weights it has, see `offramp.host.compile.sharing`.
     shape : Shape
         Of the source.
     signed : bool
@@ -61,6 +81,7 @@ class Step:
     pool: MaxPool | None = None
     exit_index: int | None = None
     pack: int = 1
+    sharing: Sharing | None = None
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -104,35 +125,6 @@ def steps_of(topology: Topology, *, fuse: bool = True, branches: bool = True) ->
         _fuse(steps)
     _copy_image(steps)
     return _in_order(steps)
-
-
-def split_logits(steps: Sequence[Step], config: EngineConfig) -> list[Step]:
-    """Return the steps with classifiers in two where that is faster.
-
-    With several requantizers only some lanes can have logits. A classifier that would need more
-    groups for that uses all lanes instead, and its result is then copied to the decision unit.
-    """
-    split = []
-    for step in steps:
-        layer = step.main
-        if step.exit_index is None or not isinstance(layer, FullyConnected):
-            split.append(step)
-            continue
-        run = -(-layer.in_features // config.in_lanes)
-        saved = run * (
-            -(-layer.out_features // config.tile_steps) - -(-layer.out_features // config.out_lanes)
-        )
-        if saved > config.operation_overhead + layer.out_features:
-            copy = Step(
-                source=layer.name,
-                shape=layer.out_shape,
-                signed=layer.out_format.signed,
-                exit_index=step.exit_index,
-            )
-            split += [replace(step, exit_index=None), copy]
-        else:
-            split.append(step)
-    return split
 
 
 def _single_steps(topology: Topology, *, branches: bool) -> Iterator[Step]:

@@ -78,15 +78,15 @@ def channel_lanes(n_channels: int, config: EngineConfig, unit: int | None = None
     return Lanes(channels=channels, steps=steps, last_steps=last, group_bytes=size)
 
 
-def logit_lanes(n_classes: int, config: EngineConfig) -> Lanes:
-    """Return the lanes of logits: one for each drain step, its first."""
-    groups = _ceil(n_classes, config.tile_steps)
-    steps = _ceil(n_classes, groups)
+def shared_lanes(n_channels: int, first_lane: int, groups: int, config: EngineConfig) -> Lanes:
+    """Return the lanes of channels from a lane on, the others idle."""
+    size = _ceil(n_channels, groups)
     channels = np.full((groups, config.out_lanes), IDLE, np.int64)
     for group in range(groups):
-        part = np.arange(group * steps, min((group + 1) * steps, n_classes))
-        channels[group, : len(part) * config.requantizers : config.requantizers] = part
-    last = n_classes - (groups - 1) * steps
+        part = np.arange(group * size, min((group + 1) * size, n_channels))
+        channels[group, first_lane : first_lane + len(part)] = part
+    steps = _ceil(first_lane + size, config.requantizers)
+    last = _ceil(first_lane + n_channels - (groups - 1) * size, config.requantizers)
     return Lanes(
         channels=channels, steps=steps, last_steps=last, group_bytes=steps * config.requantizers
     )

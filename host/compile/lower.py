@@ -10,11 +10,11 @@ from ...golden.parameters import LayerParameters
 from ...golden.spec.engine import EngineConfig
 from ...golden.spec.layers import AveragePool, Convolution, FullyConnected
 from ...golden.spec.layout import TensorLayout
-from ...golden.spec.operation import NARROW, tile_spacing
-from .graph import IMAGE, Step
-from .lanes import Lanes, channel_lanes, logit_lanes, packed_lanes
+from ...golden.spec.operation import NARROW
+from .graph import IMAGE, Sharing, Step
+from .lanes import IDLE, Lanes, channel_lanes, packed_lanes, shared_lanes
 from .loops import Fields, run_loops, sliding_loops
-from .packing import packed_columns, pixel_stride
+from .packing import packed_columns, pixel_stride, spacing_of
 from .parameters import Bytes, Words, channel_lines, identity_lines, weight_lines
 
 Array = tuple[Fields, Bytes, Lanes]
@@ -44,9 +44,13 @@ def written_layout(step: Step, config: EngineConfig) -> TensorLayout:
     A pixel takes a multiple of `requantizers` bytes, as that many are written at once.
     """
     shape = step.out_shape
-    logits = step.exit_index is not None
-    pixel_steps = shape[2] if logits else -(-shape[2] // config.requantizers)
-    pixel_step = pixel_steps * config.requantizers
+    pixel_step = -(-shape[2] // config.requantizers) * config.requantizers
+    places: tuple[int, ...] = ()
+    if step.sharing is not None:
+        lanes = _shared(step.sharing, shape[2], config)
+        group, lane = np.nonzero(lanes.channels != IDLE)
+        places = tuple((group * lanes.group_bytes + lane).tolist())
+        pixel_step = lanes.groups * lanes.group_bytes
     return TensorLayout(
         name=step.name,
         shape=shape,
@@ -54,8 +58,12 @@ def written_layout(step: Step, config: EngineConfig) -> TensorLayout:
         base=0,
         row_step=-(-shape[1] // step.pack) * step.pack * pixel_step,
         pixel_step=pixel_step,
-        channel_step=config.requantizers if logits else 1,
+        places=places,
     )
+
+
+def _shared(sharing: Sharing, n_channels: int, config: EngineConfig) -> Lanes:
+    return shared_lanes(n_channels, sharing.first_lane, sharing.groups, config)
 
 
 def lower(
@@ -88,7 +96,7 @@ def lower(
             "source_signed": source.signed,
             "image": step.source == IMAGE,
             **loops,
-            **_drain(step, lanes, tensors),
+            **_drain(step, lanes, tensors, config),
         },
         weights=weights,
         channels=channel_lines(step, parameters, lanes, config),
@@ -171,18 +179,17 @@ def _fully_connected(
     spread[:, :, :width, :n_channels] = weight.reshape(-1, height, width, n_channels)
     taps = np.zeros((layer.out_features, runs * run_bytes), np.int8)
     taps[:, : source.size] = spread.reshape(layer.out_features, -1)
-    logits = step.exit_index is not None
-    lanes = (logit_lanes if logits else channel_lanes)(layer.out_features, config)
+    lanes = channel_lanes(layer.out_features, config)
+    if step.sharing is not None:
+        lanes = _shared(step.sharing, layer.out_features, config)
     taps = taps.reshape(layer.out_features, runs, run_bytes)
     return loops, weight_lines(taps, lanes.channels, config), lanes
 
 
 def _pixels(step: Step, source: TensorLayout, config: EngineConfig) -> Array:
     """Pools, additions and copies: a lane takes a channel of a pixel as it is."""
-    logits = step.exit_index is not None
-    lanes = (logit_lanes if logits else channel_lanes)(source.shape[2], config)
-    lane_step = config.requantizers if logits else 1
-    group_channels = lanes.group_bytes // lane_step
+    lanes = channel_lanes(source.shape[2], config)
+    group_channels = lanes.group_bytes
     loops = {
         **sliding_loops(source, step.main, step.pool),  # type: ignore[arg-type]
         "kernel_columns": step.main.kernel[1] if isinstance(step.main, AveragePool) else 1,
@@ -190,19 +197,19 @@ def _pixels(step: Step, source: TensorLayout, config: EngineConfig) -> Array:
         "group_source_step": group_channels,
         "weight_rewind": True,
     }
-    return loops, identity_lines(group_channels, lane_step, config), lanes
+    return loops, identity_lines(group_channels, config), lanes
 
 
-def _drain(step: Step, lanes: Lanes, tensors: Mapping[str, TensorLayout]) -> Fields:
+def _drain(
+    step: Step, lanes: Lanes, tensors: Mapping[str, TensorLayout], config: EngineConfig
+) -> Fields:
     target = tensors[step.name]
     residual = None if step.residual is None else tensors[step.residual]
     fields: Fields = {
         "groups": lanes.groups,
         "drain_steps": lanes.steps,
         "last_group_steps": lanes.last_steps,
-        "tile_spacing": tile_spacing(
-            lanes.steps, residual=residual is not None, pool=step.pool is not None
-        ),
+        "tile_spacing": spacing_of(step, lanes, config),
         "out_base": target.base,
         "out_pixel_step": step.pack * target.pixel_step,
         "out_group_step": lanes.group_bytes,

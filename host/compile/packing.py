@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from ...golden.spec.engine import EngineConfig
 from ...golden.spec.layers import Convolution
-from ...golden.spec.operation import tile_spacing
+from ...golden.spec.operation import drain_interval, tile_spacing
 from .graph import IMAGE, Step
-from .lanes import packed_lanes
+from .lanes import Lanes, packed_lanes
 
 PACK_MAX = 8
 """Most pixels of a tile that are tried."""
@@ -27,6 +27,14 @@ def pixel_stride(step: Step, layer: Convolution) -> int:
 def packed_columns(step: Step, layer: Convolution) -> int:
     """Return the pixels of a run."""
     return layer.kernel[1] + (step.pack - 1) * pixel_stride(step, layer)
+
+
+def spacing_of(step: Step, lanes: Lanes, config: EngineConfig) -> int:
+    """Return the least interval of the tiles of a step."""
+    interval = drain_interval(
+        config.requantizers, residual=step.add is not None, logits=step.exit_index is not None
+    )
+    return tile_spacing(lanes.steps, interval=interval, pool=step.pool is not None)
 
 
 def pack_pixels(steps: Sequence[Step], config: EngineConfig) -> list[Step]:
@@ -59,7 +67,7 @@ def _cycles(step: Step, layer: Convolution, config: EngineConfig) -> int:
     if step.source != IMAGE:
         n_channels += -n_channels % config.requantizers
     lanes = packed_lanes(layer.out_channels, step.pack, config)
-    spacing = tile_spacing(lanes.steps, residual=step.add is not None, pool=step.pool is not None)
+    spacing = spacing_of(step, lanes, config)
     run_steps = -(-packed_columns(step, layer) * n_channels // config.in_lanes)
     height, width, _ = step.out_shape
     window = (1, 1) if step.pool is None else step.pool.kernel

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...golden.parameters import LayerParameters
 from ...golden.spec.engine import EngineConfig
-from ...golden.spec.program import CHANNEL_WORDS
+from ...golden.spec.program import CHANNEL_WORDS, LOGIT
 from .graph import Step
 from .lanes import IDLE, Lanes
 
@@ -40,10 +40,10 @@ def weight_lines(taps: Bytes, channels: NDArray[np.int64], config: EngineConfig)
     )
 
 
-def identity_lines(n_channels: int, lane_step: int, config: EngineConfig) -> Bytes:
-    """Return lines of weights that make every so many lanes what was read, byte by byte."""
+def identity_lines(n_channels: int, config: EngineConfig) -> Bytes:
+    """Return lines of weights that make each lane what was read, byte by byte."""
     channels = np.full((1, config.out_lanes), IDLE, np.int64)
-    channels[0, : n_channels * lane_step : lane_step] = np.arange(n_channels)
+    channels[0, :n_channels] = np.arange(n_channels)
     return weight_lines(np.eye(n_channels, dtype=np.int8)[:, None, :], channels, config)
 
 
@@ -69,6 +69,8 @@ def channel_lines(
         addition_shift = values.shift.astype(np.int64) - 1
         table[:n_channels, 2] = np.tile(other, step.pack)
         table[:n_channels, 3] = np.tile(first | addition_shift << 16, step.pack)
+    if step.exit_index is not None:
+        table[:, [1, 3]] |= LOGIT
     table[n_channels] = 0
     lines = []
     for group, channels in enumerate(lanes.channels):

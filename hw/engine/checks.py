@@ -142,20 +142,23 @@ class LogitCheck(wiring.Component):
     -------
     valid, last : In(1)
         A logit, and whether it is the exit's last.
+    missing : In(1)
+        There was none that could be the last.
     wrong : Out(1)
         They were fewer than 2, or more than the classes.
     """
 
     def __init__(self, config: EngineConfig):
         self._n_classes = config.decision.n_classes
-        super().__init__({"valid": In(1), "last": In(1), "wrong": Out(1)})
+        super().__init__({"valid": In(1), "last": In(1), "missing": In(1), "wrong": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
         # of those before this one
         count = Signal(range(self._n_classes + 1))
         full = count == self._n_classes
-        m.d.sync += self.wrong.eq(self.valid & (full | self.last & (count == 0)))
+        wrong = self.valid & (full | self.last & (count == 0))
+        m.d.sync += self.wrong.eq(wrong | self.missing)
         with m.If(self.valid):
             m.d.sync += count.eq(Mux(self.last, 0, Mux(full, count, count + 1)))
         return m

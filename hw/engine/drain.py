@@ -1,5 +1,7 @@
 """The drain: accumulators of a tile leave the array, are requantized, and go to memory."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -43,12 +45,13 @@ class Drain(wiring.Component):
 
     ::
 
-        accumulators ──> shift register ──> DrainLane ──> WindowMaximum ──> transfer
-                               ^              ^    ^
-                          TilePointer  ChannelMemory  the other operand
+        accumulators ──> shift register ──> DrainLane ──> WindowMaximum ──┬──> transfer
+                               ^              ^    ^                  v
+                          TilePointer  ChannelMemory  the other operand      logits
 
     While a tile leaves, the array computes the next. See `offramp.golden.spec.operation` for what
-    is computed. A step leaves in each cycle, with a residual addition in every second one.
+    is computed. A step leaves in each cycle, with a residual addition in every second one, with
+    logits in every `requantizers`-th one.
 
     Latency: `latency` cycles from the tile's arrival to the transfer of its first step; with a
     residual addition `RESIDUAL` more, and one more if that makes steps leave in even cycles.
@@ -72,8 +75,10 @@ class Drain(wiring.Component):
     reads : Out(1)
         Whether `word_address` counts in this cycle.
     logit : Out(signed(8))
-        Of the first lane.
+        One of a step after the other; the first lane's in the cycle of the transfer.
     logit_valid, logit_last : Out(1)
+    logit_missing : Out(1)
+        There is none in the operation's last step.
     channel_address : In(24)
         Of the word of the channel memory that is written.
     channel_word : In(32)
@@ -103,6 +108,7 @@ class Drain(wiring.Component):
                 "logit": Out(signed(8)),
                 "logit_valid": Out(1),
                 "logit_last": Out(1),
+                "logit_missing": Out(1),
                 "channel_address": In(24),
                 "channel_word": In(32),
                 "channel_enable": In(1),
@@ -185,6 +191,8 @@ class Drain(wiring.Component):
             maximum.first.eq(step[0].window_first),
             maximum.valid.eq(there[0]),
         ]
+        marks = [Signal(lanes, name=f"marks_{cycle}") for cycle in range(WRITE)]
+        m.d.sync += [after.eq(before) for before, after in pairwise(marks)]
         for number in range(lanes):
             m.submodules[f"lane_{number}"] = lane = DrainLane(self._family)
             # lanes are neighbours: their number divides their common address
@@ -201,6 +209,7 @@ class Drain(wiring.Component):
                 lane.other_signed.eq(fields.other_signed),
                 lane.sum_signed.eq(fields.sum_signed),
                 maximum.values[number].eq(lane.value),
+                marks[0][number].eq(lane.logit),
             ]
 
         # -- out ----------------------------------------------------------------------------------
@@ -211,10 +220,27 @@ class Drain(wiring.Component):
         m.d.sync += [
             self.transfer.address.eq(written.address),
             self.transfer.enable.eq(Mux(ends, enable, 0)),
-            self.logit.eq(maximum.maxima[0][:8].as_signed()),
-            self.logit_valid.eq(ends & fields.logits),
-            self.logit_last.eq(written.last),
             self.done.eq(there[-1] & written.last),
         ]
+        self._elaborate_logits(m, maximum.maxima, marks, ends & fields.logits, written.last)
         m.d.sync += [self.transfer.data[byte].eq(repeated[byte]) for byte in range(4)]
         return m
+
+    def _elaborate_logits(self, m, values, marks, arrive, last):
+        """Let the logits of a step follow each other."""
+        lanes = self._config.requantizers
+        queue = Signal(data.ArrayLayout(8, lanes), reset_less=True)
+        marked = Signal(lanes)
+        ends = Signal()
+        with m.If(arrive):
+            m.d.sync += [marked.eq(marks[-1]), ends.eq(last)]
+            m.d.sync += [queue[lane].eq(values[lane][:8]) for lane in range(lanes)]
+        with m.Else():
+            m.d.sync += marked.eq(marked >> 1)
+            m.d.sync += [queue[lane].eq(queue[lane + 1]) for lane in range(lanes - 1)]
+        m.d.sync += self.logit_missing.eq(arrive & last & ~marks[-1].any())
+        m.d.comb += [
+            self.logit.eq(queue[0].as_signed()),
+            self.logit_valid.eq(marked[0]),
+            self.logit_last.eq(ends & ~marked[1:].any()),
+        ]

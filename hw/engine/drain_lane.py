@@ -28,6 +28,8 @@ class DrainLane(wiring.Component):
     out_signed, other_signed, sum_signed : In(1)
         Formats, as in `Operation`; must not change while something is inside.
     value : Out(signed(9))
+    logit : Out(1)
+        With `value`: whether it is one, if the operation has any.
     """
 
     SCALE = ChannelMemory.latency
@@ -46,6 +48,7 @@ class DrainLane(wiring.Component):
                 "other_signed": In(1),
                 "sum_signed": In(1),
                 "value": Out(signed(9)),
+                "logit": Out(1),
             }
         )
 
@@ -64,5 +67,6 @@ class DrainLane(wiring.Component):
             requantizer.is_signed.eq(Mux(self.again, self.sum_signed, self.out_signed)),
             requantizer.other.eq(Cat(self.other, self.other[7] & self.other_signed).as_signed()),
             self.value.eq(requantizer.value),
+            self.logit.eq(requantizer.logit),
         ]
         return m

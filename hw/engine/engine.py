@@ -221,6 +221,7 @@ class Engine(wiring.Component):
             reads.mask.eq(fetch.mask),
             logits.valid.eq(drain.logit_valid),
             logits.last.eq(drain.logit_last),
+            logits.missing.eq(drain.logit_missing),
             self.faults.image_short.eq(parts.image_loader.short),
             self.faults.image_long.eq(parts.image_loader.long),
             self.faults.image_keep.eq(self.i.valid & self.i.ready & self.i.payload.spoiled),

@@ -23,7 +23,9 @@ class ChannelLine(data.StructLayout):
     """
 
     def __init__(self):
-        super().__init__({"bias": signed(32), "multiplier": 16, "shift_less_one": 6, "unused": 10})
+        super().__init__(
+            {"bias": signed(32), "multiplier": 16, "shift_less_one": 6, "logit": 1, "unused": 9}
+        )
 
 
 class Requantizer(wiring.Component):
@@ -44,6 +46,8 @@ class Requantizer(wiring.Component):
     is_signed : In(1)
         Clamp to int8 instead of uint8.
     value : Out(signed(9))
+    logit : Out(1)
+        As the scale said.
     """
 
     latency = 1 + Multiplier.latency + 1 + RoundShift.latency
@@ -58,6 +62,7 @@ class Requantizer(wiring.Component):
                 "again": In(1),
                 "is_signed": In(1),
                 "value": Out(signed(9)),
+                "logit": Out(1),
             }
         )
 
@@ -90,10 +95,11 @@ class Requantizer(wiring.Component):
         ]
 
         # what a product needs comes with it
-        pass_of = data.StructLayout({"shift_less_one": 6, "again": 1, "is_signed": 1})
+        pass_of = data.StructLayout({"shift_less_one": 6, "logit": 1, "again": 1, "is_signed": 1})
         passes = [Signal(pass_of, name="pass")]
         m.d.comb += [
             passes[0].shift_less_one.eq(self.scale.shift_less_one),
+            passes[0].logit.eq(self.scale.logit),
             passes[0].again.eq(self.again),
             passes[0].is_signed.eq(self.is_signed),
         ]
@@ -112,4 +118,9 @@ class Requantizer(wiring.Component):
             round_shift.is_signed.eq(passes[-1].is_signed),
             self.value.eq(round_shift.y),
         ]
+        logit = passes[-1].logit
+        for cycle in range(RoundShift.latency):
+            before, logit = logit, Signal(name=f"logit_{cycle}", reset_less=True)
+            m.d.sync += logit.eq(before)
+        m.d.comb += self.logit.eq(logit)
         return m

@@ -15,7 +15,7 @@ class TilePointer(wiring.Component):
     """Count the steps of each tile, with their addresses and lines of the channel memory.
 
     The first step comes in the cycle after `tile`. With a residual addition steps come in every
-    second cycle, counted from `start`.
+    second cycle, with logits in every `requantizers`-th one, counted from `start`.
 
     Members
     -------
@@ -50,15 +50,19 @@ class TilePointer(wiring.Component):
         m = Module()
         config, fields, emission = self._config, self.descriptor, self.emission
 
-        phase = Signal()
-        m.d.sync += phase.eq(~phase & ~self.start)
+        requantizers = config.requantizers
+        phase = Signal(range(max(2, requantizers)))
+        m.d.sync += phase.eq(Mux(self.start, 0, phase + 1))
+        waits = fields.residual & ~phase[0]
+        if requantizers > 1:
+            waits = waits | fields.logits & (phase != requantizers - 1)
         active = Signal()
         end = Signal(TileEnd(), reset_less=True)
         step = Signal.like(emission.step)
         last_step = Signal()
         steps = Signal(NARROW)
         m.d.comb += [
-            self.valid.eq(active & (phase | ~fields.residual)),
+            self.valid.eq(active & ~waits),
             steps.eq(Mux(end.last_group, fields.last_group_steps, fields.drain_steps)),
             last_step.eq(step == steps),
         ]
@@ -79,7 +83,7 @@ class TilePointer(wiring.Component):
             m.d.sync += [signal.eq(fields.out_base) for signal in (address, pixel, group)]
             m.d.sync += [line.eq(fields.channel_base), group_line.eq(fields.channel_base)]
         with m.Elif(self.valid):
-            m.d.sync += [address.eq(address + config.requantizers), line.eq(line + 1)]
+            m.d.sync += [address.eq(address + requantizers), line.eq(line + 1)]
             with m.If(last_step):
                 with m.If(end.group_last):
                     m.d.sync += [signal.eq(next_group) for signal in (address, pixel, group)]

@@ -66,6 +66,7 @@ def by_the_book(program: Program, op: Operation, memory: bytearray, image: int) 
         for pixel, place in pixels:
             start = pixel * op.out_pixel_step + group * op.out_group_step
             best: dict[int, int] = {}
+            marked: dict[int, int] = {}
             for window in product(range(op.window_rows), range(op.window_columns)):
                 accumulator = tile(program, op, memory, base, (group, *place, *window))
                 for channel in range(steps * requantizers):
@@ -73,15 +74,16 @@ def by_the_book(program: Program, op: Operation, memory: bytearray, image: int) 
                     words = program.channels[first : first + CHANNEL_WORDS]
                     bias = words[0] - (1 << 32) if words[0] >> 31 else words[0]
                     q = (accumulator[channel] + bias) * (words[1] & 0xFFFF)
-                    q = scale(q, (words[1] >> 16) + 1, op.out_signed)
+                    q = scale(q, (words[1] >> 16 & 63) + 1, op.out_signed)
                     if op.residual:
                         b = signed(memory[op.residual_base + start + channel], op.other_signed)
-                        q = q * (words[3] & 0xFFFF) + b * words[2]
-                        q = scale(q, (words[3] >> 16) + 1, op.sum_signed)
+                        q = q * (words[3] & 0xFFFF) + b * (words[2] & 0xFFFF)
+                        q = scale(q, (words[3] >> 16 & 63) + 1, op.sum_signed)
                     best[channel] = max(best.get(channel, q), q)
+                    marked[channel] = words[3 if op.residual else 1] >> 22 & 1
             for channel, q in best.items():
                 memory[op.out_base + start + channel] = q % 256
-                if op.logits and channel % requantizers == 0:
+                if op.logits and marked[channel]:
                     logits.append(q)
         channel_line += steps
     return logits

@@ -120,7 +120,7 @@ def test_status_identifies_the_board(host):
 
 
 def test_images_give_the_results_of_the_interpreter_and_each_is_kept_until_released(host):
-    program = random_program(np.random.default_rng(5), CONFIG, operations=3)
+    program = random_program(np.random.default_rng(6), CONFIG, operations=3)
     host.ask(Kind.OPEN, 0x1234)
     crc = host.load(program)
     assert host.status().load_crc == crc
@@ -217,7 +217,7 @@ def test_registers_that_answer_with_errors_end_reads_and_writes(host):
 
 
 def test_open_resets_all_but_the_memories(host):
-    program = random_program(np.random.default_rng(5), CONFIG, operations=3)
+    program = random_program(np.random.default_rng(6), CONFIG, operations=3)
     host.ask(Kind.OPEN, 1)
     host.load(program)
     (image,) = images_for(program, 1)
@@ -247,7 +247,7 @@ def test_image_waits_for_the_engine_and_is_given_up(host):
 
 
 def test_images_of_another_size_give_results_in_error(host):
-    program = random_program(np.random.default_rng(5), CONFIG, operations=3)
+    program = random_program(np.random.default_rng(6), CONFIG, operations=3)
     host.ask(Kind.OPEN, 1)
     host.load(program)
     (image,) = images_for(program, 1)

@@ -8,6 +8,7 @@ import pytest
 from offramp.golden.engine import run_program
 from offramp.golden.network_file import load_network
 from offramp.golden.spec.engine import ENGINES
+from offramp.golden.spec.program import LOGIT
 from offramp.host.compile import compile_network
 from offramp.host.workflow import splits_of_network
 from offramp.rtl_sim.emulator.accelerator import EngineEmulator, EngineFaultError
@@ -83,6 +84,9 @@ def make(program, fault):
         ),
         "one logit": lambda: changed(program, exit_0, groups=1, last_group_steps=1),
         "image": lambda: replace(program, image_base=BYTES - 32),
+        "no logits": lambda: replace(
+            program, channels=tuple(word & ~LOGIT for word in program.channels)
+        ),
     }[fault]()
 
 
@@ -106,6 +110,7 @@ def make(program, fault):
         ("too many logits", "classes"),
         ("one logit", "classes"),
         ("image", "write"),
+        ("no logits", "classes"),
     ],
 )
 def test_illegal_program_is_reported_and_the_next_image_is_right(

@@ -36,6 +36,6 @@ class WrongWeights(EngineEmulator):
 def test_wrong_bit_of_a_weight_is_seen() -> None:
     with WrongWeights(ENGINES["16"]) as engine:
         wrong = EngineCheck(engine)
-        # the first line counts in most programs, not in all
-        assert any(wrong.program(seed) for seed in range(5))
+        # the first line does not count in all programs
+        assert any(wrong.program(seed) for seed in range(20))
         assert any(wrong.network(seed) for seed in range(5))

@@ -15,6 +15,7 @@ from offramp.golden.spec.operation import (
     WIDE,
     WORDS,
     Operation,
+    drain_interval,
     flags_of,
     tile_spacing,
 )
@@ -82,5 +83,15 @@ def test_half_a_descriptor_is_refused() -> None:
 
 
 def test_a_residual_operand_halves_the_pace_of_the_drain() -> None:
-    assert [tile_spacing(8, residual=residual) for residual in (False, True)] == [8, 17]
-    assert [tile_spacing(steps, residual=False, pool=True) for steps in (1, 8)] == [2, 8]
+    assert [drain_interval(1, residual=residual, logits=False) for residual in (False, True)] == [
+        1,
+        2,
+    ]
+    assert [tile_spacing(8, interval=interval) for interval in (1, 2)] == [8, 17]
+    assert [tile_spacing(steps, pool=True) for steps in (1, 8)] == [2, 8]
+
+
+def test_logits_of_a_step_follow_each_other() -> None:
+    pairs = [(n, residual) for n in (1, 2, 4) for residual in (False, True)]
+    intervals = [drain_interval(n, residual=residual, logits=True) for n, residual in pairs]
+    assert intervals == [1, 2, 2, 2, 4, 4]

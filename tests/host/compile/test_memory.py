@@ -81,8 +81,5 @@ def test_equal_blocks_are_stored_once() -> None:
 def test_pools_of_resnet8_share_their_weights() -> None:
     program = compile_network(load_network("zoo:resnet8-cifar10"), ENGINES["64"]).program
     rewound = {operation.weight_base for operation in program.operations if operation.weight_rewind}
-    pools = sum(
-        operation.weight_rewind and not operation.logits for operation in program.operations
-    )
-    assert pools == 2
-    assert len(rewound) == 2  # pools, and copies of logits
+    assert sum(operation.weight_rewind for operation in program.operations) == 2
+    assert len(rewound) == 1

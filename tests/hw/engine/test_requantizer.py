@@ -41,13 +41,17 @@ def check_requantizer(block, count=600):
             rows.append(
                 {
                     "accumulator": accumulator,
-                    "scale": line(total - accumulator, multiplier, shift),
+                    "scale": line(total - accumulator, multiplier, shift) | rng.randrange(2) << 54,
                     "is_signed": limits.signed,
                     "again": 0,
                 }
             )
-        found = trace(block(), rows, ["value"], more=Requantizer.latency)
-        expected = [(requantize(*case, limits.low, limits.high),) for case in cases]
+        found = trace(block(), rows, ["value", "logit"], more=Requantizer.latency)
+        marks = [row["scale"] >> 54 & 1 for row in rows]
+        expected = [
+            (requantize(*case, limits.low, limits.high), mark)
+            for case, mark in zip(cases, marks, strict=True)
+        ]
         assert found[Requantizer.latency :] == expected
 
 
@@ -113,6 +117,7 @@ def test_residual_addition_is_a_second_pass_between_first_ones():
         ("Cat(high_factor, Const(0, 1)).as_signed()", "high_factor.as_signed()"),
         ("range(1 + Multiplier.latency + 1)", "range(Multiplier.latency + 1)"),
         ("round_shift.x.eq(product)", "round_shift.x.eq(product + 1)"),
+        ("range(RoundShift.latency)", "range(RoundShift.latency - 1)"),
     ],
 )
 def test_broken_requantizer_is_seen(right, wrong):

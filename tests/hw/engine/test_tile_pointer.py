@@ -1,11 +1,12 @@
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from offramp.golden.random_program import random_program
 from offramp.golden.spec.engine import EngineConfig
-from offramp.golden.spec.operation import tile_spacing
+from offramp.golden.spec.operation import drain_interval, tile_spacing
 from offramp.hw.engine.tile_pointer import TilePointer
 
 from .simulation import descriptor_bits, sees, trace
@@ -23,6 +24,7 @@ def check(block, operations, config=CONFIG, wait=0):
         pulses = {}
         arrival = start + 1 + wait
         line = op.channel_base
+        interval = drain_interval(config.requantizers, residual=op.residual, logits=op.logits)
         for group in range(op.groups):
             last_group = group == op.groups - 1
             steps = op.last_group_steps if last_group else op.drain_steps
@@ -40,16 +42,15 @@ def check(block, operations, config=CONFIG, wait=0):
                         "tile_end.last_group": last_group,
                     }
                     emitted = arrival + 1
-                    if op.residual:
-                        # cycles of the parity of the start
-                        emitted += (emitted - start) % 2
+                    # cycles that are multiples of the interval from the start
+                    emitted += (start - emitted) % interval
                     for step in range(steps):
-                        expected[emitted + step * (1 + op.residual)] = (
+                        expected[emitted + step * interval] = (
                             line + step, step, address + step * config.requantizers, first, last,
                             ends and last_group and step == steps - 1,
                         )  # fmt: skip
-                    latest = emitted + (steps - 1) * (1 + op.residual)
-                    arrival += wait + tile_spacing(steps, residual=op.residual)
+                    latest = emitted + (steps - 1) * interval
+                    arrival += wait + tile_spacing(steps, interval=interval)
             line += steps
         rows += [{"descriptor": descriptor_bits(op), "tile": 0}, {"start": 1}]
         rows += [
@@ -81,19 +82,21 @@ def test_tiles_of_one_step_and_of_all(out_lanes):
                   last_group_steps=1)  # fmt: skip
     longest = replace(one, drain_steps=config.tile_steps, last_group_steps=config.tile_steps)
     for operation in (one, longest):
-        for residual in (False, True):
-            check(TilePointer, [replace(operation, residual=residual)], config)
+        for residual, logits in product((False, True), repeat=2):
+            check(TilePointer, [replace(operation, residual=residual, logits=logits)], config)
 
 
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("phase.eq(~phase & ~self.start)", "phase.eq(~phase)"),
-        ("phase | ~fields.residual", "1"),
+        ("phase.eq(Mux(self.start, 0, phase + 1))", "phase.eq(phase + 1)"),
+        ("active & ~waits", "active"),
+        ("fields.residual & ~phase[0]", "fields.residual & phase[0]"),
+        ("waits | fields.logits & (phase != requantizers - 1)", "waits"),
         ("Mux(end.last_group, fields.last_group_steps, fields.drain_steps)", "fields.drain_steps"),
         ("pixel + fields.out_pixel_step", "address + fields.out_pixel_step"),
         ("group + fields.out_group_step", "pixel + fields.out_group_step"),
-        ("address.eq(address + config.requantizers)", "address.eq(address + 1)"),
+        ("address.eq(address + requantizers)", "address.eq(address + 1)"),
         ("group_line.eq(line + 1)", "group_line.eq(line)"),
         ("line.eq(group_line)", "line.eq(line + 1)"),
         ("with m.Else():\n                        m.d.sync += address.eq(pixel)", ""),
