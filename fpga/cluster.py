@@ -125,7 +125,8 @@ def run_jobs(
     total = len(kept) * len(seeds)
     tell = progress or (lambda _done, _total: None)
     tell(len(outcomes), total)
-    missing = [(job, seed) for job in kept for seed in seeds if (job, seed) not in outcomes]
+    # every design with one seed first: an interrupted sweep has something of each
+    missing = [(job, seed) for seed in seeds for job in kept if (job, seed) not in outcomes]
     if missing:
         for place, outcome in _run(kept, missing, address, cores):
             outcomes[place] = outcome

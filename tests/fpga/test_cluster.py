@@ -59,9 +59,11 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     os.killpg(first.pid, signal.SIGINT)
     said = first.communicate(timeout=SECONDS)[0]
     assert first.returncode == -signal.SIGINT
+    # it had begun, and was not done
     assert said.splitlines()[0] == "0 6"
+    assert "broken" not in said
     kept = list(tmp_path.glob("*/kept-*.json"))
-    assert 1 <= len(kept) < 3
+    assert kept
 
     second = start(tmp_path)
     said, errors = second.communicate(timeout=SECONDS)
