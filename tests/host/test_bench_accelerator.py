@@ -8,6 +8,11 @@ from offramp.host.cli.main import run
 from offramp.host.results import Results
 
 
+@pytest.fixture(autouse=True)
+def short_timing(monkeypatch):
+    monkeypatch.setattr(engine_bench, "SPEED_SECONDS", 0.01)
+
+
 def arguments(folder, *more: str) -> list[str]:
     few = ["--engine", "16", "--images", "30", "--layer-images", "1", "--jobs", "1"]
     return ["bench", "accelerator", "zoo:digits", *few, "-o", str(folder), *more]
