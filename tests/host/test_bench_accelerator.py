@@ -14,7 +14,17 @@ def short_timing(monkeypatch):
 
 
 def arguments(folder, *more: str) -> list[str]:
-    few = ["--engine", "16", "--images", "30", "--layer-images", "1", "--jobs", "1"]
+    few = [
+        "--engine",
+        "16",
+        "--images",
+        "30",
+        "--layer-images",
+        "1",
+        "--jobs",
+        "1",
+        "--no-simulators",
+    ]
     return ["bench", "accelerator", "zoo:digits", *few, "-o", str(folder), *more]
 
 

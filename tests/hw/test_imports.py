@@ -71,6 +71,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "rtl_sim.emulator.decision",
             "rtl_sim.engine_case",
             "rtl_sim.engine_delivery",
+            "rtl_sim.engine_speed",
             "rtl_sim.examples.own_accelerator",
             "rtl_sim.formal",
             "rtl_sim.mutation",
