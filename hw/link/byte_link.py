@@ -50,6 +50,8 @@ class ByteLink(wiring.Component):
     config : LinkConfig
     stall_cycles : int
         Cycles, about, after which an image word is given up that the engine does not take.
+    family : str
+        See `Sequencer`.
 
     Members
     -------
@@ -59,9 +61,12 @@ class ByteLink(wiring.Component):
         See `bus_members`.
     """
 
-    def __init__(self, config: LinkConfig, *, stall_cycles: int = STALL_CYCLES):
+    def __init__(
+        self, config: LinkConfig, *, stall_cycles: int = STALL_CYCLES, family: str = "generic"
+    ):
         self.config = config
         self._stall_cycles = stall_cycles
+        self._family = family
         super().__init__(
             {"i": In(stream.Signature(8)), "o": Out(stream.Signature(8)), **bus_members()}
         )
@@ -70,7 +75,9 @@ class ByteLink(wiring.Component):
         m = Module()
         m.submodules.decoder = decoder = FrameDecoder()
         m.submodules.buffer = buffer = RequestBuffer(self.config.buffer_bytes)
-        m.submodules.executor = executor = Executor(link_program(self.config, self._stall_cycles))
+        m.submodules.executor = executor = Executor(
+            link_program(self.config, self._stall_cycles), self._family
+        )
         m.submodules.encoder = encoder = FrameEncoder()
         connect(m, flipped(self.i), decoder.i)
         connect(m, decoder.o, buffer.i)

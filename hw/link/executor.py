@@ -1,6 +1,6 @@
 """What executes requests on the engine, and answers."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -24,6 +24,8 @@ class Executor(wiring.Component):
     Parameters
     ----------
     program : MicroProgram
+    family : str
+        See `Sequencer`.
 
     Members
     -------
@@ -37,8 +39,9 @@ class Executor(wiring.Component):
         Bytes of answers, CRCs and flags.
     """
 
-    def __init__(self, program: MicroProgram):
+    def __init__(self, program: MicroProgram, family: str = "generic"):
         self._program = program
+        self._family = family
         super().__init__(
             {
                 "i": In(RequestWords()),
@@ -52,22 +55,20 @@ class Executor(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.sequencer = sequencer = Sequencer(self._program)
+        m.submodules.sequencer = sequencer = Sequencer(self._program, self._family)
         m.submodules.crc = crc = SerialCrc()
         bus, image, result = self.registers, self.image, self.result
         controls, accumulator = sequencer.controls, sequencer.accumulator
 
         # -- what the sequencer sees --------------------------------------------------------------
-        ports = sequencer.ports
         for first, value in (
             (Port.REQUEST, self.i.word.as_value()),
             (Port.READ_DATA, bus.rdata),
             (Port.RESULT, result.tdata),
-            (Port.CREDIT, self.i.credit),
-            (Port.CRC, crc.value[:8]),
+            (Port.CREDIT, Cat(self.i.credit, crc.value[:8])),
         ):
-            for k in range(len(value) // 8):
-                m.d.comb += ports[first + k].eq(value.word_select(k, 8))
+            for k in range(0, len(value), 32):
+                m.d.comb += sequencer.ports[(first + k // 8) // 4].eq(value[k : k + 32])
         conditions = sequencer.conditions
         m.d.comb += [
             conditions[Condition.REQUEST].eq(self.i.there),

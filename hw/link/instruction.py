@@ -25,7 +25,7 @@ from amaranth.lib import enum
 __all__ = [
     "N_CONDITIONS",
     "N_CONTROLS",
-    "N_PORTS",
+    "N_PORT_WORDS",
     "N_VARIABLES",
     "PROGRAM_WORDS",
     "RECORD_BYTES",
@@ -38,7 +38,8 @@ __all__ = [
 
 PROGRAM_WORDS = 512
 N_VARIABLES = 128
-N_PORTS = 32
+N_PORT_WORDS = 5
+"""Words of four bytes that the sequencer can read besides its memory."""
 N_CONDITIONS = 16
 N_CONTROLS = 13
 RECORD_BYTES = 8

@@ -19,6 +19,7 @@ class Link(wiring.Component):
     ----------
     config : LinkConfig
     stall_cycles : int
+    family : str
         See `ByteLink`.
 
     Members
@@ -31,16 +32,21 @@ class Link(wiring.Component):
         See `bus_members`.
     """
 
-    def __init__(self, config: LinkConfig, *, stall_cycles: int = STALL_CYCLES):
+    def __init__(
+        self, config: LinkConfig, *, stall_cycles: int = STALL_CYCLES, family: str = "generic"
+    ):
         self.config = config
         self._stall_cycles = stall_cycles
+        self._family = family
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), **bus_members()})
 
     def elaborate(self, platform):
         m = Module()
         clocks = clocks_per_bit(self.config.clock_hz, self.config.baud)
         m.submodules.receiver = receiver = UartReceiver(clocks)
-        m.submodules.bytes = link = ByteLink(self.config, stall_cycles=self._stall_cycles)
+        m.submodules.bytes = link = ByteLink(
+            self.config, stall_cycles=self._stall_cycles, family=self._family
+        )
         m.submodules.transmitter = transmitter = UartTransmitter(clocks)
         connect(m, receiver.o, link.i)
         connect(m, link.o, transmitter.i)

@@ -75,7 +75,9 @@ class LinkedEngine(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.link = link = Link(self.link_config, stall_cycles=self._stall_cycles)
+        m.submodules.link = link = Link(
+            self.link_config, stall_cycles=self._stall_cycles, family=self._family
+        )
         engine = AxiEngine(self.config, self._family)
         m.submodules.engine = ResetInserter(link.engine_reset)(engine)
         connect(m, link.registers, engine.s_axil)

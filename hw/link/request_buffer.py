@@ -74,14 +74,16 @@ class RequestBuffer(wiring.Component):
         short = Signal()
         note = self._note(m, place, too_long, no_room)
         # sums and comparisons take most of a cycle: what is written waits for the next
-        content, enable = Signal.like(writer.data), Signal.like(writer.en)
-        m.d.sync += [writer.addr.eq(address), writer.data.eq(content), writer.en.eq(enable)]
+        content, enable = Signal(8), Signal.like(writer.en)
+        written = Signal.like(content)
+        m.d.comb += writer.data.eq(Cat(written for _ in range(WORD_BYTES)))
+        m.d.sync += [writer.addr.eq(address), written.eq(content), writer.en.eq(enable)]
         m.d.comb += short.eq(word < NOTE_WORDS)
         with m.If(self.i.payload.step == FrameStep.BYTE):
             m.d.comb += [
                 address.eq(start + word),
                 self.i.ready.eq(1),
-                content.eq(Cat(self.i.payload.byte for _ in range(WORD_BYTES))),
+                content.eq(self.i.payload.byte),
             ]
             with m.If(self.i.valid):
                 with m.If(place == LONGEST):
@@ -93,18 +95,19 @@ class RequestBuffer(wiring.Component):
                 with m.Else():
                     m.d.comb += enable.eq(~no_room << lane)
         with m.Else():
-            # the note is written first, and when it can be read the frame counts
-            noted, closing = Signal(), Signal()
+            # the bytes of the note are written first; when they can be read the frame counts
+            stage = Signal(2)
+            closing = Signal()
             kept = Mux(note.status == 0, word, NOTE_WORDS)
             m.d.comb += [
+                closing.eq(stage == 2),
                 address.eq(start + Mux(closing, kept, 0)),
                 self.i.ready.eq(closing),
-                content.eq(note),
+                content.eq(Mux(stage[0], note.status, note.words)),
             ]
-            first = self.i.valid & ~noted & ~closing
-            m.d.sync += [noted.eq(first), closing.eq(noted)]
-            with m.If(first & ~short & ~lost):
-                m.d.comb += enable.eq(0b11)
+            m.d.sync += stage.eq(Mux(self.i.valid & ~closing, stage + 1, 0))
+            with m.If(self.i.valid & ~short & ~lost):
+                m.d.comb += enable.eq(Mux(closing, 0, Mux(stage[0], 0b10, 0b01)))
             with m.If(self.i.valid & closing):
                 m.d.sync += [place.eq(OFFSET), too_long.eq(0), no_room.eq(0), lost.eq(0)]
                 with m.If(~short & ~lost & (self.i.payload.step != FrameStep.DROP)):

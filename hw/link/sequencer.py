@@ -1,6 +1,6 @@
 """A sequencer of bytes: program memory, variables, one accumulator."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from .instruction import (
     N_CONDITIONS,
     N_CONTROLS,
-    N_PORTS,
+    N_PORT_WORDS,
     PROGRAM_WORDS,
     RECORD_BYTES,
     Condition,
@@ -91,11 +91,14 @@ class Sequencer(wiring.Component):
     ----------
     program : MicroProgram
         It begins with its first word after reset; variables keep what they hold.
+    family : str
+        "ecp5" puts a register behind the program, whose words come late there; elsewhere the
+        memory itself keeps the instruction.
 
     Members
     -------
-    ports : In(8 [N_PORTS])
-        Bytes to load or add.
+    ports : In(32 [N_PORT_WORDS])
+        Words of four bytes to load or add.
     conditions : In(N_CONDITIONS)
         For jumps. Those on the accumulator are made here: their bits do not count.
     wait : In(1)
@@ -111,11 +114,12 @@ class Sequencer(wiring.Component):
 
     cycles = 4
 
-    def __init__(self, program: MicroProgram):
+    def __init__(self, program: MicroProgram, family: str = "generic"):
         self._program = program
+        self._family = family
         super().__init__(
             {
-                "ports": In(data.ArrayLayout(8, N_PORTS)),
+                "ports": In(data.ArrayLayout(32, N_PORT_WORDS)),
                 "conditions": In(N_CONDITIONS),
                 "wait": In(1),
                 "controls": Out(N_CONTROLS),
@@ -164,8 +168,11 @@ class Sequencer(wiring.Component):
             sums.eq(kind == 0b010),
             shifts.eq(kind == 0b011),
         ]
-        with m.If(phase == 1):
-            m.d.sync += instruction.eq(fetch.data)
+        if self._family == "ecp5":
+            with m.If(phase == 1):
+                m.d.sync += instruction.eq(fetch.data)
+        else:
+            m.d.comb += [fetch.en.eq(phase == 1), instruction.eq(fetch.data)]
 
         # -- jumps --------------------------------------------------------------------------------
         place = Signal(range(PROGRAM_WORDS))
@@ -202,8 +209,9 @@ class Sequencer(wiring.Component):
         # -- sums ---------------------------------------------------------------------------------
         operand = Signal(8)
         total = Signal(9)
-        port = Array(self.ports[k] for k in range(N_PORTS))[operation.place[:5]]
-        value = Mux(operation.is_variable | operation.is_record, reader.data, port)
+        value = Mux(
+            operation.is_variable | operation.is_record, reader.data, self._port(operation.place)
+        )
         m.d.sync += operand.eq(value ^ operation.invert.replicate(8))
         m.d.comb += total.eq(
             self.accumulator + operand + Mux(operation.with_carry, carry, operation.invert)
@@ -228,3 +236,11 @@ class Sequencer(wiring.Component):
             self.controls.eq(Mux(controls & acting, instruction.controls, 0)),
         ]
         return m
+
+    def _port(self, place):
+        """Return a byte of the ports: first a byte of each word, then of these one."""
+        first, *others = (word.word_select(place[:2], 8) for word in self.ports)
+        chosen = first
+        for number, byte in enumerate(others, 1):
+            chosen = Mux(place[2:5] == number, byte, chosen)
+        return chosen
