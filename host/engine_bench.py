@@ -1,6 +1,7 @@
 """What the engine does with a network: exactness, cycles, gain from exits, speed of emulation."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,8 +68,8 @@ class EngineMeasurement:
     accuracy, accuracy_without_exits : float
     emulated_cpu, emulated_wall : float
         Cycles a second of the emulation in one process, by its CPU time and by the clock.
-    seconds : float
-        Of the images, by the clock.
+    seconds, cpu_seconds : float
+        Of the images, by the clock, and of all processes together.
     jobs : int
         Processes that they took.
     """
@@ -98,6 +99,7 @@ class EngineMeasurement:
     emulated_cpu: float
     emulated_wall: float
     seconds: float
+    cpu_seconds: float
     jobs: int
 
     @property
@@ -162,11 +164,11 @@ def measure_engine(
     prediction = predict_cycles(program)
     # compiled before the time is taken
     accelerator.run_on_engine(program, test.images[:1])
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), _cpu_seconds()
     given = accelerator.run_on_engine(
         program, test.images, workers=jobs, progress=lambda done: tell("images", done)
     )
-    seconds = time.perf_counter() - start
+    seconds, cpu_seconds = time.perf_counter() - start, _cpu_seconds() - cpu_start
     results = accelerator.as_results(network, given)
     whole = accelerator.exits_off(network)
     without = accelerator.program_without_exits(network, engine)
@@ -177,7 +179,7 @@ def measure_engine(
     cycles_off, cycles_without = prediction.whole, predict_cycles(without).whole
     last = network.forward(test.images)[-1]
     mean = float(given.cycles.mean())
-    machinery = np.array([exit_machinery_cycles(config, index) for index in range(network.n_exits)])
+    machinery = [exit_machinery_cycles(program, index) for index in range(network.n_exits)]
     cpu, wall = _emulation_speed(program, test.images[:SPEED_IMAGES])
     return EngineMeasurement(
         network=name,
@@ -199,14 +201,21 @@ def measure_engine(
         mean_cycles=mean,
         gain=cycles_without / mean,
         gain_same_program=cycles_off / mean,
-        percent_lost=100 * float(machinery[results.exit_index].mean()) / mean,
+        percent_lost=100 * float(np.array(machinery)[results.exit_index].mean()) / mean,
         accuracy=results.accuracy(test.labels),
         accuracy_without_exits=float((last.argmax(axis=1) == test.labels).mean()),
         emulated_cpu=cpu,
         emulated_wall=wall,
         seconds=seconds,
+        cpu_seconds=cpu_seconds,
         jobs=jobs,
     )
+
+
+def _cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of those that it started and that ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def _golden(network: IntegerNetwork, images: npt.NDArray[np.uint8]) -> Results:

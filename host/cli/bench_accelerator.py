@@ -214,6 +214,7 @@ def _print(measured: list[Any]) -> None:
         ("accuracy without exits", lambda row: f"{100 * row.accuracy_without_exits:.2f} %"),
         ("million cycles a CPU second", lambda row: f"{row.emulated_cpu / 1e6:.2f}"),
         ("seconds for the images", lambda row: f"{row.seconds:,.0f}"),
+        ("CPU seconds for them", lambda row: f"{row.cpu_seconds:,.0f}"),
         ("processes", lambda row: row.jobs),
     ]
     report_rows(

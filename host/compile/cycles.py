@@ -75,14 +75,22 @@ def operation_cycles(operation: Operation, program: Program) -> int:
     return written_after(operation, program.config) + FETCH_BEHIND
 
 
-def exit_machinery_cycles(config: EngineConfig, exit_index: int) -> int:
+def exit_machinery_cycles(program: Program, exit_index: int) -> int:
     """Return the cycles that deciding costs an image that leaves at an exit.
 
-    At each exit passed, the wait for the decision and a fetch that nothing hides; at the last, the
-    wait, and the way to the first operation of the next image.
+    At each exit passed, the wait for the decision behind the last logits, and the part of the next
+    fetch that another operation would hide; at the last exit, the wait, and all cycles up to the
+    first operation of the next image.
     """
-    passed = config.decision.latency + 1 + FETCH_CYCLES - FETCH_BEHIND
-    return exit_index * passed + config.decision.latency + NEXT_IMAGE + FETCH_CYCLES
+    exits = {
+        operation.exit_index - 1: operation for operation in program.operations if operation.logits
+    }
+    waits = [
+        decided_after(exits[k], program) - written_after(exits[k], program.config)
+        for k in range(exit_index + 1)
+    ]
+    passed = exit_index * (1 + FETCH_CYCLES - FETCH_BEHIND)
+    return sum(waits) + passed + NEXT_IMAGE + FETCH_CYCLES
 
 
 @dataclass(frozen=True, kw_only=True)
