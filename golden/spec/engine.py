@@ -14,10 +14,10 @@ ACCUMULATOR_WIDTH = 26
 STEP_LATENCY = 10
 """From the start of an operation to the operands of its first step."""
 
-WRITE_LATENCY = 14
+WRITE_LATENCY = 16
 """From the moment when accumulators leave the array to their transfer to memory."""
 
-SECOND_PASS = 9
+SECOND_PASS = 11
 """More of them with a residual addition."""
 
 FETCH_BEHIND = 6

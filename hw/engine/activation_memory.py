@@ -35,7 +35,11 @@ class ActivationMemory(wiring.Component):
         Of the first byte for the array.
     mask : In(in_lanes)
         Bytes that count, one cycle after their address; the others read as 0.
+    is_signed : In(1)
+        Whether the bytes are int8, not uint8; must not change while some are on their way.
     data : Out(8 [in_lanes])
+    signs : Out(in_lanes)
+        Of the bytes.
     transfer : In(Transfer)
         What is written, with `enable` 0 if nothing.
     word_address : In
@@ -54,7 +58,9 @@ class ActivationMemory(wiring.Component):
             {
                 "address": In(address),
                 "mask": In(config.in_lanes),
+                "is_signed": In(1),
                 "data": Out(data.ArrayLayout(8, config.in_lanes)),
+                "signs": Out(config.in_lanes),
                 "transfer": In(Transfer(config)),
                 "word_address": In(address),
                 "word": Out(data.ArrayLayout(8, 4)),
@@ -102,7 +108,10 @@ class ActivationMemory(wiring.Component):
         m.d.sync += [after.eq(before) for before, after in pairwise(mask)]
         for j in range(lanes):
             shifted = Array(half[j + shift] for shift in range(coarse))[fine]
-            m.d.sync += self.data[j].eq(Mux(mask[-1][j], shifted, 0))
+            m.d.sync += [
+                self.data[j].eq(Mux(mask[-1][j], shifted, 0)),
+                self.signs[j].eq(mask[-1][j] & self.is_signed & shifted[7]),
+            ]
         return m
 
     def _elaborate_word_port(self, m, banks):

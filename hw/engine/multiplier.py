@@ -51,8 +51,9 @@ class Multiplier(wiring.Component):
     def _instantiate(self, m):
         operands = {}
         for name, operand in (("A", self.a), ("B", self.b)):
-            wide = Signal(signed(18), name=f"wide_{name.lower()}")
-            m.d.comb += wide.eq(operand)
+            # in the highest bits: copies of the sign would have to be routed
+            wide = Signal(18, name=f"wide_{name.lower()}")
+            m.d.comb += wide.eq(operand << (18 - len(operand)))
             operands |= {f"i_{name}{bit}": wide[bit] for bit in range(18)}
         product = Signal(36)
         registers = {}
@@ -77,4 +78,4 @@ class Multiplier(wiring.Component):
             **operands,
             **{f"o_P{bit}": product[bit] for bit in range(36)},
         )
-        m.d.comb += self.product.eq(product)
+        m.d.comb += self.product.eq(product[36 - len(self.product) :])

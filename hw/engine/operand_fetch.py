@@ -27,12 +27,12 @@ class OperandFetch(wiring.Component):
     base : In
         Address of the source.
     column_limit : In
-    source_signed : In(1)
-        Whether activations are int8 instead of uint8.
     address : Out
         To the activation memory, with the bits that tell where it lies beyond.
     mask : Out(in_lanes)
     bytes : In(8 [in_lanes])
+    signs : In(in_lanes)
+        Of the bytes.
     line : Out
         To the weight memory.
     activations : Out(signed(9) [in_lanes])
@@ -50,10 +50,10 @@ class OperandFetch(wiring.Component):
                 "valid": In(1),
                 "base": In(address_width(config)),
                 "column_limit": In(offset),
-                "source_signed": In(1),
                 "address": Out(offset),
                 "mask": Out(config.in_lanes),
                 "bytes": In(data.ArrayLayout(8, config.in_lanes)),
+                "signs": In(config.in_lanes),
                 "line": Out((config.weight_lines - 1).bit_length()),
                 "activations": Out(data.ArrayLayout(signed(9), config.in_lanes)),
                 "operands_valid": Out(1),
@@ -107,8 +107,6 @@ class OperandFetch(wiring.Component):
             m.d.sync += [valid[-1].eq(valid[-2]), last[-1].eq(last[-2])]
         m.d.comb += [self.operands_valid.eq(valid[-1]), self.operands_last.eq(last[-1])]
         for lane in range(lanes):
-            byte = self.bytes[lane]
-            m.d.comb += self.activations[lane].eq(
-                Cat(byte, byte[7] & self.source_signed).as_signed()
-            )
+            activation = Cat(self.bytes[lane], self.signs[lane]).as_signed()
+            m.d.comb += self.activations[lane].eq(activation)
         return m

@@ -50,7 +50,7 @@ class Requantizer(wiring.Component):
         As the scale said.
     """
 
-    latency = 1 + Multiplier.latency + 1 + RoundShift.latency
+    latency = 2 + Multiplier.latency + 2 + RoundShift.latency
 
     def __init__(self, family: str = "generic"):
         self._family = family
@@ -73,25 +73,16 @@ class Requantizer(wiring.Component):
         high = Multiplier(high_width, MULTIPLIER_WIDTH + 1, self._family)
         m.submodules.low, m.submodules.high = low, high
 
-        total = Signal(ACCUMULATOR)
-        low_operand = Signal(signed(LOW_WIDTH + 1), reset_less=True)
-        high_operand = Signal(signed(high_width), reset_less=True)
-        low_factor = Signal(MULTIPLIER_WIDTH, reset_less=True)
-        high_factor = Signal(MULTIPLIER_WIDTH, reset_less=True)
-        m.d.comb += total.eq(self.accumulator + self.scale.bias)
+        # -- cycle 1: the bias --------------------------------------------------------------------
+        total = Signal(ACCUMULATOR, reset_less=True)
+        value = Signal(signed(9), name="value_again", reset_less=True)
+        other = Signal(signed(9), name="other_again", reset_less=True)
+        scale = Signal(ChannelLine(), reset_less=True)
         m.d.sync += [
-            low_factor.eq(self.scale.multiplier),
-            high_factor.eq(
-                Mux(self.again, self.scale.bias[:MULTIPLIER_WIDTH], self.scale.multiplier)
-            ),
-            low_operand.eq(Mux(self.again, self.value, total[:LOW_WIDTH])),
-            high_operand.eq(Mux(self.again, self.other, total[LOW_WIDTH:].as_signed())),
-        ]
-        m.d.comb += [
-            low.a.eq(low_operand),
-            high.a.eq(high_operand),
-            low.b.eq(Cat(low_factor, Const(0, 1)).as_signed()),
-            high.b.eq(Cat(high_factor, Const(0, 1)).as_signed()),
+            total.eq(self.accumulator + self.scale.bias),
+            value.eq(self.value),
+            other.eq(self.other),
+            scale.eq(self.scale),
         ]
 
         # what a product needs comes with it
@@ -103,13 +94,39 @@ class Requantizer(wiring.Component):
             passes[0].again.eq(self.again),
             passes[0].is_signed.eq(self.is_signed),
         ]
-        for cycle in range(1 + Multiplier.latency + 1):
+        for cycle in range(2 + Multiplier.latency + 2):
             passes.append(Signal(pass_of, name=f"pass_{cycle}", reset_less=True))
             m.d.sync += passes[-1].eq(passes[-2])
 
+        # -- cycle 2: what is multiplied ----------------------------------------------------------
+        again = passes[1].again
+        low_operand = Signal(signed(LOW_WIDTH + 1), reset_less=True)
+        high_operand = Signal(signed(high_width), reset_less=True)
+        low_factor = Signal(MULTIPLIER_WIDTH, reset_less=True)
+        high_factor = Signal(MULTIPLIER_WIDTH, reset_less=True)
+        m.d.sync += [
+            low_factor.eq(scale.multiplier),
+            high_factor.eq(Mux(again, scale.bias[:MULTIPLIER_WIDTH], scale.multiplier)),
+            low_operand.eq(Mux(again, value, total[:LOW_WIDTH])),
+            high_operand.eq(Mux(again, other, total[LOW_WIDTH:].as_signed())),
+        ]
+        m.d.comb += [
+            low.a.eq(low_operand),
+            high.a.eq(high_operand),
+            low.b.eq(Cat(low_factor, Const(0, 1)).as_signed()),
+            high.b.eq(Cat(high_factor, Const(0, 1)).as_signed()),
+        ]
+
+        # -- a register behind the multipliers, which may lie far away; their sum ------------------
+        low_product = Signal.like(low.product, name="low_product", reset_less=True)
+        high_product = Signal.like(high.product, name="high_product", reset_less=True)
         product = Signal(signed(ACCUMULATOR_WIDTH + MULTIPLIER_WIDTH), reset_less=True)
-        beside, above = high.product, high.product << LOW_WIDTH
-        m.d.sync += product.eq(low.product + Mux(passes[-2].again, beside, above))
+        beside, above = high_product, high_product << LOW_WIDTH
+        m.d.sync += [
+            low_product.eq(low.product),
+            high_product.eq(high.product),
+            product.eq(low_product + Mux(passes[-2].again, beside, above)),
+        ]
 
         m.submodules.round_shift = round_shift = RoundShift(len(product))
         m.d.comb += [

@@ -52,17 +52,20 @@ class TilePointer(wiring.Component):
 
         requantizers = config.requantizers
         phase = Signal(range(max(2, requantizers)))
-        m.d.sync += phase.eq(Mux(self.start, 0, phase + 1))
-        waits = fields.residual & ~phase[0]
+        following = Signal.like(phase)
+        due = Signal()  # a step may come in this cycle; from a register, for it moves the array
+        waits = fields.residual & ~following[0]
         if requantizers > 1:
-            waits = waits | fields.logits & (phase != requantizers - 1)
+            waits = waits | fields.logits & (following != requantizers - 1)
+        m.d.comb += following.eq(Mux(self.start, 0, phase + 1))
+        m.d.sync += [phase.eq(following), due.eq(~waits)]
         active = Signal()
         end = Signal(TileEnd(), reset_less=True)
         step = Signal.like(emission.step)
         last_step = Signal()
         steps = Signal(NARROW)
         m.d.comb += [
-            self.valid.eq(active & ~waits),
+            self.valid.eq(active & due),
             steps.eq(Mux(end.last_group, fields.last_group_steps, fields.drain_steps)),
             last_step.eq(step == steps),
         ]

@@ -1,6 +1,6 @@
 """Memories that the engine reads in wide lines: weights, biases and multipliers."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,7 +12,8 @@ __all__ = ["WideMemory"]
 class WideMemory(wiring.Component):
     """A memory of wide lines that is read line by line and loaded in words of 32 bits.
 
-    Latency: `latency` cycles from `line` to `data`.
+    Latency: `latency` cycles from `line` to `data`. A word that is written can be read two cycles
+    later.
 
     Parameters
     ----------
@@ -54,13 +55,21 @@ class WideMemory(wiring.Component):
             32 * self._words, self._lines, granularity=32, ports=1, family=self._family
         )
         word_bits = (self._words - 1).bit_length()
+        # one word reaches all blocks: a register gives it the time
+        word = Signal(32, reset_less=True)
+        line = Signal.like(self.line, name="written_line", reset_less=True)
+        enable = Signal(self._words)
+        place = 1 << self.word_address[:word_bits] if word_bits else 1
+        m.d.sync += [
+            word.eq(self.word),
+            line.eq(self.word_address[word_bits:]),
+            enable.eq(Mux(self.enable, place, 0)),
+        ]
         m.d.comb += [
             memory.line.eq(self.line),
             self.data.eq(memory.data),
-            memory.write_line.eq(self.word_address[word_bits:]),
-            memory.write_data.eq(Cat(self.word for _ in range(self._words))),
+            memory.write_line.eq(line),
+            memory.write_data.eq(Cat(word for _ in range(self._words))),
+            memory.write_enable.eq(enable),
         ]
-        with m.If(self.enable):
-            enable = 1 << self.word_address[:word_bits] if word_bits else 1
-            m.d.comb += memory.write_enable.eq(enable)
         return m

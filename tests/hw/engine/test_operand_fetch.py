@@ -60,7 +60,7 @@ def test_masks_tell_bytes_inside_the_row(lanes):
 
 
 @pytest.mark.parametrize("lanes", [4, 16])
-def test_bytes_become_activations_by_the_sign_of_the_source(lanes):
+def test_bytes_and_their_signs_become_activations(lanes):
     fetch = OperandFetch(EngineConfig(in_lanes=lanes))
     rng = random.Random(0)
     rows, expected = [], []
@@ -68,7 +68,8 @@ def test_bytes_become_activations_by_the_sign_of_the_source(lanes):
         for _ in range(40):
             values = [rng.choice([0, 127, 128, 255, rng.randrange(256)]) for _ in range(lanes)]
             packed = sum(value << (8 * lane) for lane, value in enumerate(values))
-            rows.append({"bytes": packed, "source_signed": signed})
+            signs = sum(signed << lane for lane, value in enumerate(values) if value >= 128)
+            rows.append({"bytes": packed, "signs": signs})
             expected.append(tuple(x - 256 if signed and x >= 128 else x for x in values))
     outputs = [fetch.activations[lane] for lane in range(lanes)]
     assert trace(fetch, rows, outputs) == expected

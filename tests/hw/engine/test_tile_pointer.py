@@ -89,10 +89,10 @@ def test_tiles_of_one_step_and_of_all(out_lanes):
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("phase.eq(Mux(self.start, 0, phase + 1))", "phase.eq(phase + 1)"),
-        ("active & ~waits", "active"),
-        ("fields.residual & ~phase[0]", "fields.residual & phase[0]"),
-        ("waits | fields.logits & (phase != requantizers - 1)", "waits"),
+        ("following.eq(Mux(self.start, 0, phase + 1))", "following.eq(phase + 1)"),
+        ("active & due", "active"),
+        ("fields.residual & ~following[0]", "fields.residual & following[0]"),
+        ("waits | fields.logits & (following != requantizers - 1)", "waits"),
         ("Mux(end.last_group, fields.last_group_steps, fields.drain_steps)", "fields.drain_steps"),
         ("pixel + fields.out_pixel_step", "address + fields.out_pixel_step"),
         ("group + fields.out_group_step", "pixel + fields.out_group_step"),
