@@ -2,6 +2,7 @@
 //
 // THRESHOLD_PORTS is PORT(0) PORT(1) ...: one for each exit of the engine.
 // FAULT_PORTS is PORT(faults_...) ...: one for each fault of a program, in their order.
+// WORD_LATENCY is the number of cycles from the address of a word of activations to the word.
 // WAVEFORM: the clock's rising edge is a cycle, and cycles can be written to a file. Otherwise each
 // change of the clock is one, which is one evaluation instead of two.
 
@@ -17,8 +18,6 @@
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
-
-constexpr int32_t WORD_LATENCY_MARGIN = 8;  // cycles from an address to its word, and some
 
 class Engine {
 public:
@@ -233,10 +232,10 @@ EXPORT int32_t offramp_advance(void* handle, int64_t watchdog) {
 // Read `n` words of the activation memory; the engine must be held or idle.
 EXPORT void offramp_peek(void* handle, int64_t n, uint32_t* words) {
     Engine& engine = *static_cast<Engine*>(handle);
-    for (int64_t k = 0; k < n; ++k) {
-        engine.set(engine.model.peek_address, 4 * k);
-        for (int32_t cycle = 0; cycle < WORD_LATENCY_MARGIN; ++cycle) engine.rise();
-        words[k] = engine.model.peek_word;
+    for (int64_t k = 0; k < n + WORD_LATENCY - 1; ++k) {
+        if (k < n) engine.set(engine.model.peek_address, 4 * k);
+        engine.rise();
+        if (k >= WORD_LATENCY - 1) words[k - WORD_LATENCY + 1] = engine.model.peek_word;
     }
 }
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...golden.spec.engine import EngineConfig
 from ...golden.spec.engine_faults import PROGRAM_FAULTS
 from ...golden.spec.program import Program
+from ...hw.engine.activation_memory import ActivationMemory
 from ...hw.engine.delivery import MODULE_NAME, engine_verilog
 from ...hw.engine.delivery_ports import engine_ports
 from .build import build_library
@@ -112,6 +113,7 @@ class EngineEmulator:
         defines = {
             "THRESHOLD_PORTS": " ".join(f"PORT({k})" for k in range(config.decision.n_exits)),
             "FAULT_PORTS": " ".join(f"PORT(faults_{name})" for name in PROGRAM_FAULTS),
+            "WORD_LATENCY": f"{ActivationMemory.word_latency}",
             "SCORE_WIDTH": f"{width}",
             "SCORE_MASK": f"{(1 << width) - 1}",
         }
