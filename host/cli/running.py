@@ -12,7 +12,8 @@ from ...golden.data import Dataset
 from ...golden.network import IntegerNetwork
 from ...golden.network_file import load_network
 from ...golden.spec.checks import require_choice
-from ...golden.spec.engine import ENGINES
+from ...golden.spec.engine import ENGINES, EngineConfig
+from ..boards import SERIAL, UART, UART_MODEL, is_board
 from ..devices import DEVICES, open_device
 from ..pipeline import run as run_pipeline
 from ..pipeline import set_rules, unit_config
@@ -27,6 +28,7 @@ from .output import (
     report,
     report_rows,
 )
+from .running_board import board_options, opened, run_network
 
 EMULATOR = "emulator"
 """The device that is the whole engine, in RTL."""
@@ -41,14 +43,15 @@ EMULATOR = "emulator"
     "--device",
     default="unit",
     show_default=True,
-    help="golden model; decision unit in RTL; or emulator, the whole accelerator in RTL.",
+    help="golden model; decision unit in RTL; emulator, the whole accelerator in RTL; uart, that "
+    "behind the pins of a UART; uart-model, the bytes of the UART alone; serial:PORT, a board.",
 )
 @click.option(
     "--engine",
     type=click.Choice(list(ENGINES)),
     default="16",
     show_default=True,
-    help="Of the emulator, by its multiply-accumulates in a cycle.",
+    help="Of what is emulated, by its multiply-accumulates in a cycle; a board says what it has.",
 )
 @click.option(
     "--split",
@@ -65,6 +68,7 @@ EMULATOR = "emulator"
               help="Number of that image in the split.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1),
               help="Processes of the emulator; as many as cores.")  # fmt: skip
+@board_options
 @click.option(
     "--threshold",
     type=float,
@@ -85,42 +89,44 @@ def run(
     waveform: str | None,
     waveform_image: int,
     jobs: int | None,
+    baud: int | None,
+    program: Path | None,
+    build_hash: int | None,
     threshold: float | None,
     output: str | None,
     as_json: bool,
 ) -> None:
     r"""Classify a split with early exit, deciding on a device.
 
-    With the emulator the whole network runs on the engine's RTL, cycle by cycle; its results are
-    compared with the golden model's, and a single one that differs is an error.
+    With the emulator the whole network runs on the engine's RTL, cycle by cycle, and likewise on
+    boards, real and emulated; its results are compared with the golden model's, and a single one
+    that differs is an error.
 
     \b
     Example: offramp run out/digits.safetensors -o out/results.csv
              offramp run --device emulator --engine 16 --net zoo:digits
              offramp run --device emulator --net zoo:digits --images 1 --waveform out/image.fst
+             offramp run --device serial:/dev/ttyUSB0 --net zoo:digits
     """
     path = None if output is None else output_file(output)
-    require_choice("Device", device, (*DEVICES, EMULATOR))
+    _check_device(device, program)
     for given, what in ((check_layers, "Check of layers"), (waveform, "Waveform"), (jobs, "Jobs")):
         if given is not None and device != EMULATOR:
             raise click.UsageError(f"{what} must be on the emulator")
-    if (network is None) == (net is None):
-        raise click.UsageError("Network must be given once, as an argument or with --net")
-    loaded = load_network(network or net or "")
-    if threshold is not None:
-        register = unit_config(loaded).threshold_of_confidence(threshold)
-        loaded = loaded.with_thresholds([register] * (loaded.n_exits - 1))
-    dataset = getattr(splits_of_network(loaded, data_dir), split)
-    if data is not None and data != dataset.name:
-        raise ValueError(f"Data set must be that of the network, {dataset.name}, not {data!r}")
-    if images is not None:
-        dataset = dataset.subset(np.arange(min(images, len(dataset))))
+    loaded = _load(network, net, threshold)
+    dataset = _images(loaded, data, data_dir, split, images)
     if waveform is not None and waveform_image >= len(dataset):
         raise ValueError(
             f"Image of the waveform must be in 0..{len(dataset) - 1}, not {waveform_image}"
         )
-    golden = _run_layers_on_host(loaded, "golden" if device == EMULATOR else device, dataset,
-                                 quiet=as_json)  # fmt: skip
+    config = None if device in DEVICES else _engine_for(loaded, engine)
+    # first of all: what is not there is said at once
+    with opened(device, config, baud, build_hash) as board:
+        golden = _run_layers_on_host(loaded, device if device in DEVICES else "golden", dataset,
+                                     quiet=as_json)  # fmt: skip
+        if board is not None:
+            config = board.identity.engine
+            results, more = run_network(board, loaded, dataset, program, quiet=as_json)
     values: dict[str, Any] = {
         "device": device,
         "data_set": dataset.name,
@@ -128,14 +134,16 @@ def run(
         "images": len(dataset),
         "rules": [rule.describe() for rule in loaded.rules or ()],
     }
-    results = golden
     rows: Sequence[Sequence[Any]] = ()
     if device == EMULATOR:
         if waveform is not None:
             values |= _write_waveform(loaded, engine, dataset, waveform_image, waveform)
-        results, more, rows = _run_on_engine(loaded, engine, dataset, golden, check_layers, jobs,
-                                             quiet=as_json)  # fmt: skip
-        values |= more
+        results, more = _run_on_engine(loaded, engine, dataset, check_layers, jobs, quiet=as_json)
+    if config is None:
+        results = golden
+    else:
+        figures, rows = _compared(loaded, config, dataset, golden, results)
+        values |= more | figures
     if path is not None:
         results.save(path, dataset.labels)
     values |= {
@@ -152,6 +160,41 @@ def run(
     report(values, as_json=as_json, title=f"{loaded.name} on {device}", result=path)
     if values.get("results_that_differ_from_golden"):
         raise click.ClickException("Results of the engine must be those of the golden model")
+
+
+def _load(network: str | None, net: str | None, threshold: float | None) -> IntegerNetwork:
+    """Return the network that is named once, with a threshold of one's own if that is given."""
+    if (network is None) == (net is None):
+        raise click.UsageError("Network must be given once, as an argument or with --net")
+    loaded = load_network(network or net or "")
+    if threshold is None:
+        return loaded
+    register = unit_config(loaded).threshold_of_confidence(threshold)
+    return loaded.with_thresholds([register] * (loaded.n_exits - 1))
+
+
+def _images(
+    network: IntegerNetwork, data: str | None, data_dir: Path | None, split: str, n: int | None
+) -> Dataset:
+    """Return the first images of a split of the network's data set."""
+    dataset: Dataset = getattr(splits_of_network(network, data_dir), split)
+    if data is not None and data != dataset.name:
+        raise ValueError(f"Data set must be that of the network, {dataset.name}, not {data!r}")
+    return dataset if n is None else dataset.subset(np.arange(min(n, len(dataset))))
+
+
+def _check_device(device: str, program: Path | None) -> None:
+    if is_board(device):
+        return
+    require_choice("Device", device, (*DEVICES, EMULATOR, UART, UART_MODEL, f"{SERIAL}PORT"))
+    if program is not None:
+        raise click.UsageError("Program must be for a board")
+
+
+def _engine_for(network: IntegerNetwork, name: str) -> EngineConfig:
+    from .. import accelerator
+
+    return accelerator.engine_for(network, name)
 
 
 def _run_layers_on_host(
@@ -178,15 +221,13 @@ def _run_on_engine(
     network: IntegerNetwork,
     engine: str,
     dataset: Dataset,
-    golden: Results,
     n_checked: int | None,
     jobs: int | None,
     *,
     quiet: bool,
-) -> tuple[Results, dict[str, Any], list[tuple[Any, ...]]]:
-    """Return results, figures, and a row for each exit."""
+) -> tuple[Results, dict[str, Any]]:
+    """Return results and figures of the emulator."""
     from .. import accelerator
-    from ..compile import compile_network, predict_cycles
 
     values: dict[str, Any] = {"engine": f"{engine} MACs a cycle"}
     if n_checked:
@@ -205,10 +246,22 @@ def _run_on_engine(
         results = accelerator.run_network(
             network, engine, dataset.images, workers=jobs, progress=bar.show
         )
+    return results, values
+
+
+def _compared(
+    network: IntegerNetwork,
+    config: EngineConfig,
+    dataset: Dataset,
+    golden: Results,
+    results: Results,
+) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
+    """Return what an engine's results say beside golden, and a row for each exit."""
+    from ..compile import compile_network, predict_cycles
+
     assert results.cycles is not None
-    config = accelerator.engine_for(network, engine)
     off = predict_cycles(compile_network(network, config).program).whole
-    without = predict_cycles(accelerator.program_without_exits(network, engine)).whole
+    without = predict_cycles(compile_network(network, config, branches=False).program).whole
     mean = float(results.cycles.mean())
     right = results.label == dataset.labels
     rows = []
@@ -223,14 +276,14 @@ def _run_on_engine(
         ("exits off, same program", n, _percent(last), f"{off:,}", f"{off / mean:.2f}"),
         ("without exit branches", n, _percent(last), f"{without:,}", f"{without / mean:.2f}"),
     ]
-    values |= {
+    values = {
         "results_that_differ_from_golden": results.differences(golden),
         "mean_cycles": mean,
         "cycles_with_exits_off": off,
         "cycles_without_exits": without,
         "times_fewer_cycles": without / mean,
     }
-    return results, values, rows
+    return values, rows
 
 
 def _percent(right: npt.NDArray[np.bool_]) -> str:

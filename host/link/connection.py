@@ -13,6 +13,8 @@ ANSWER_S = 3.0
 """How long a board is asked before nothing is said to be there."""
 STALL_S = 3.0
 """How much longer than an image that the engine does not take a board may be silent."""
+SHORTEST_WAIT_S = 1e-6
+"""Of a port: less may be nothing to a clock that is emulated."""
 REOPEN_S = 0.05, 1.0
 """First and longest wait before a port that was lost is opened again."""
 
@@ -140,7 +142,7 @@ class Connection:
             port.write(data)
         ends = [time for time in (window.deadline, end) if time is not None]
         now = port.now()
-        timeout = max(0.0, min(ends, default=now + ANSWER_S) - now)
+        timeout = max(SHORTEST_WAIT_S, min(ends, default=now + ANSWER_S) - now)
         received = port.read(timeout)
         if received:
             window.receive(received, port.now())

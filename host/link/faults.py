@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .connection import SHORTEST_WAIT_S
 from .errors import PortError
 from .port import OpenPort, Port
 
@@ -146,9 +147,9 @@ class _FaultyPort:
         now = self.now()
         # what is held is not forgotten because the driver waits for it
         if self._held_out:
-            timeout = min(timeout, max(0.0, self._out_free - now))
+            timeout = min(timeout, max(SHORTEST_WAIT_S, self._out_free - now))
         if self._held_in:
-            timeout = min(timeout, max(0.0, self._in_free - now))
+            timeout = min(timeout, max(SHORTEST_WAIT_S, self._in_free - now))
         damaged, pulled = self._pass(1, self._port.read(timeout))
         self._held_in += damaged
         if pulled:

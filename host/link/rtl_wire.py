@@ -1,5 +1,6 @@
 """A wire whose other end is the UART of the RTL; time is that of the emulated clock."""
 
+import math
 from collections import deque
 from typing import Protocol
 
@@ -61,9 +62,10 @@ class RtlWire:
 
     def receive(self, timeout: float) -> bytes:
         """Let the clock run until bytes have come, or a timeout."""
-        end = self._board.cycles + round(timeout * self._clock_hz)
+        end = self._board.cycles + math.ceil(timeout * self._clock_hz)
         while not self._up and self._board.cycles < end:
-            if self._quiet_cycles is not None and self._quiet > self._quiet_cycles:
+            limit = self._quiet_cycles
+            if limit is not None and self._quiet > limit and not self._down:
                 self._skipped += end - self._board.cycles
                 break
             self._run(self._slice)

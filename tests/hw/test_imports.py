@@ -69,6 +69,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "rtl_sim.axi_engine_bench",
             "rtl_sim.emulator.accelerator",
             "rtl_sim.emulator.decision",
+            "rtl_sim.emulator.link",
             "rtl_sim.engine_case",
             "rtl_sim.engine_delivery",
             "rtl_sim.engine_speed",

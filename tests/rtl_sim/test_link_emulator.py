@@ -28,7 +28,7 @@ from offramp.golden.spec.program import Program
 from offramp.host.compile.cycles import predict_cycles
 from offramp.rtl_sim.emulator.link import LinkEmulator
 
-CONFIG = EngineConfig(activation_bytes=4096, weight_lines=64, channel_lines=64, program_words=80)
+CONFIG = EngineConfig(activation_bytes=4096, weight_lines=96, channel_lines=96, program_words=256)
 LINK = LinkConfig(
     clock_hz=8_000_000, baud=1_000_000, buffer_bytes=1024, result_slots=4, build_hash=0x7E7D0A7D
 )
