@@ -38,8 +38,8 @@ class UartReceiver(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         metastable = Signal(init=1)
-        level = Signal(init=1)
-        m.d.sync += [metastable.eq(self.rx), level.eq(metastable)]
+        level, before = Signal(init=1), Signal(init=1)
+        m.d.sync += [metastable.eq(self.rx), level.eq(metastable), before.eq(level)]
 
         receiving, starting, first = Signal(), Signal(), Signal()
         count = Signal(range(self._clocks))
@@ -54,7 +54,7 @@ class UartReceiver(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.If(~receiving):
             m.d.sync += [starting.eq(1), first.eq(1)]
-            with m.If(~level):
+            with m.If(before & ~level):
                 m.d.sync += receiving.eq(1)
         with m.Elif(count == self._clocks // 2 - 1):
             m.d.sync += starting.eq(0)
