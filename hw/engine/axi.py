@@ -174,13 +174,14 @@ class AxiEngine(wiring.Component):
         beyond = Signal()
         memory = Signal(2)
         limits = load_words(self.config)
-        m.d.comb += [
+        # it is a long way to all blocks of the memories: a register before it
+        m.d.sync += [
             engine.load.memory.eq(memory),
             engine.load.address.eq(address),
             engine.load.data.eq(bank.load_data_word),
             engine.load_enable.eq(bank.load_data_written & ~beyond),
-            bank.errors_load.eq(bank.load_data_written & beyond),
         ]
+        m.d.comb += bank.errors_load.eq(bank.load_data_written & beyond)
         with m.If(bank.load_address_written):
             m.d.sync += [
                 address.eq(bank.load_address_word),

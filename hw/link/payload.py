@@ -78,7 +78,7 @@ class RequestWords(wiring.Signature):
     there : Out(1)
         There is a request.
     word : Out(8 [4])
-        The word that is next, from the cycle after the next on when `next_word` was set.
+        The word that is next, from the third cycle on after `next_word` was set.
     next_word : In(1)
         Go on, behind the last word to the next request.
     credit : Out(16)

@@ -121,10 +121,11 @@ class RequestBuffer(wiring.Component):
         m.d.comb += [
             self.o.there.eq(start != read),
             reader.addr.eq(read),
-            self.o.word.eq(reader.data),
             free.eq(read + self._words - start),
             self.o.credit.eq(free * WORD_BYTES),
         ]
+        # a block RAM is slow to answer, and its words go far
+        m.d.sync += self.o.word.eq(reader.data)
         with m.If(self.o.next_word):
             m.d.sync += read.eq(read + 1)
         return read
