@@ -94,6 +94,12 @@ def test_what_was_built_is_not_built_again(build, monkeypatch, tmp_path):
     )  # fmt: skip
     assert steps == ["Verilog for 96 MHz"]
     assert again == result
+    # the same, found among the clocks that suit the core
+    chosen = build_board(
+        result.board, parity, out=result.bitstream.parent, seeds=(3,),
+        suits=lambda clock: clock == 96_000_000,
+    )  # fmt: skip
+    assert chosen == result
     with pytest.raises(AssertionError, match="a tool ran"):
         build_board(result.board, parity, out=tmp_path, clock_hz=96_000_000, seeds=(3,))
 
