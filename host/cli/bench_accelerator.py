@@ -2,10 +2,11 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -31,7 +32,9 @@ from .output import (
 if TYPE_CHECKING:
     from ...rtl_sim.engine_speed import EngineSpeed
     from ..engine_bench import EngineMeasurement
+    from ..tables import Table
 
+PAGE = "benchmarks-accelerator.md"
 SPEED_IMAGES = 8
 DIGITS = "digits"
 IMAGES = {"cifar10": 1000}
@@ -71,6 +74,7 @@ TOOLS = ("offramp", "amaranth", "verilator", "cocotb")
     "-o", "--output", default="out/bench-accelerator", show_default=True,
     help="Folder for the figures of each network, which another run takes from there.",
 )  # fmt: skip
+@click.option("--docs", help="Folder that gets the document too.")
 @json_option
 def bench_accelerator(
     networks: tuple[str, ...],
@@ -81,6 +85,7 @@ def bench_accelerator(
     simulators: bool,
     jobs: int | None,
     output: str,
+    docs: str | None,
     as_json: bool,
 ) -> None:
     r"""Run networks on the engine in RTL: bit-exactness, cycles, gain from exits, speed.
@@ -92,6 +97,8 @@ def bench_accelerator(
     Example: offramp bench accelerator zoo:digits
              offramp bench accelerator --data-dir data --engine 16 --engine 128
     """
+    from ..engine_tables import engine_table, speed_table
+
     folder = output_folder(output)
     measured: list[EngineMeasurement] = []
     for name in networks or tuple(PREFIX + entry.name for entry in entries()):
@@ -120,14 +127,19 @@ def bench_accelerator(
     }
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2))
+    tables = [engine_table(measured, versions)]
+    if speeds:
+        tables.append(speed_table(speeds, versions))
+    for target in [folder] if docs is None else [folder, output_folder(docs)]:
+        with replacing(target / PAGE) as temporary:
+            temporary.write_text(_page(tables))
     if as_json:
         click.echo(json.dumps({**values, "result": str(path)}, indent=2))
     else:
-        figures.print(", ".join(f"{tool} {number}" for tool, number in versions.items()))
-        _print(measured)
-        if speeds:
-            _print_speeds(speeds)
-        figures.print(f"Result: {path}", soft_wrap=True)
+        figures.print(tables[0].tools)
+        for table in tables:
+            report_rows(table.title, list(table.columns), table.text_rows())
+        figures.print(f"Result: {path}, {folder / PAGE}", soft_wrap=True)
     wrong = [row for row in measured if not row.is_exact]
     if wrong:
         raise click.ClickException(
@@ -186,57 +198,11 @@ def _time_simulators(folder: Path, engine: str) -> "EngineSpeed":
         return measure_engine_speed(case, work=folder / f"cocotb-{engine}")
 
 
-def _print(measured: list[Any]) -> None:
-    """Print a column for each network and engine."""
-    rows: list[tuple[str, Any]] = [
-        ("MACs", lambda row: row.engine),
-        ("images", lambda row: f"{row.images:,}"),
-        ("labels, exits, scores that differ from golden", lambda row: row.results_differing),
-        ("layers compared", lambda row: f"{row.layers_compared:,}"),
-        ("of images", lambda row: row.layer_images),
-        ("layers that differ", lambda row: row.layers_differing),
-        ("cycles that differ from prediction", lambda row: row.cycles_differing),
-        ("restarts that differ from prediction", lambda row: row.restarts_differing),
-        ("of those with exits off", lambda row: f"{row.off_differing} of {row.off_images}"),
-        *(
-            (f"cycles at exit {k + 1}", lambda row, k=k: _exit_cycles(row, k))
-            for k in range(max((len(row.cycles_at_exit) for row in measured), default=0))
-        ),
-        ("exits off, same program", lambda row: f"{row.cycles_exits_off:,}"),
-        ("% of peak", lambda row: f"{row.percent_of_peak:.1f}"),
-        ("without exit branches", lambda row: f"{row.cycles_without_exits:,}"),
-        ("% of peak", lambda row: f"{row.percent_of_peak_without_exits:.1f}"),
-        ("mean, exits on", lambda row: f"{row.mean_cycles:,.0f}"),
-        ("gain over same program", lambda row: f"{row.gain_same_program:.2f}"),
-        ("gain over no branches", lambda row: f"{row.gain:.2f}"),
-        ("% of the mean for deciding", lambda row: f"{row.percent_lost:.2f}"),
-        ("accuracy, exits on", lambda row: f"{100 * row.accuracy:.2f} %"),
-        ("accuracy without exits", lambda row: f"{100 * row.accuracy_without_exits:.2f} %"),
-        ("million cycles a CPU second", lambda row: f"{row.emulated_cpu / 1e6:.2f}"),
-        ("seconds for the images", lambda row: f"{row.seconds:,.0f}"),
-        ("CPU seconds for them", lambda row: f"{row.cpu_seconds:,.0f}"),
-        ("processes", lambda row: row.jobs),
-    ]
-    report_rows(
-        "Engine in RTL, test images",
-        ("", *(row.network for row in measured)),
-        [(name, *(str(value(row)) for row in measured)) for name, value in rows],
+def _page(tables: "Sequence[Table]") -> str:
+    head = (
+        "# Figures of the accelerator",
+        "",
+        "Written by `offramp bench accelerator --data-dir DATA --docs docs`.",
+        "",
     )
-
-
-def _print_speeds(speeds: "dict[str, EngineSpeed]") -> None:
-    report_rows(
-        f"Cycles a CPU second, {DIGITS}, one program and the same images",
-        ("MACs", "emulator", "cocotb", "times", "Amaranth", "times",
-         "cycles from a decision to the next image's first MAC"),
-        [
-            (engine, f"{speed.emulator:,.0f}", f"{speed.cocotb:,.0f}",
-             f"{speed.emulator / speed.cocotb:.1f}", f"{speed.amaranth:,.0f}",
-             f"{speed.emulator / speed.amaranth:,.0f}", f"{max(speed.restarts)}")
-            for engine, speed in speeds.items()
-        ],
-    )  # fmt: skip
-
-
-def _exit_cycles(row: Any, number: int) -> str:
-    return f"{row.cycles_at_exit[number]:,}" if number < len(row.cycles_at_exit) else ""
+    return "\n".join([*head, *(table.markdown() for table in tables)])

@@ -10,6 +10,7 @@ import click
 from ...golden.files import replacing
 from ...golden.spec.checks import require_choice
 from ...golden.spec.engine import ENGINES
+from ...golden.spec.link import BAUD_DEFAULT, LinkConfig
 from .output import data_dir_option, json_option, messages, output_folder, report
 
 if TYPE_CHECKING:
@@ -62,7 +63,16 @@ def _case(engine: str, net: str, data_dir: Path | None, images: int) -> "EngineC
 
 @click.command("accelerator")
 @_case_options(8)
-@click.option("--bus", default="none", show_default=True, help="axi adds the engine with buses.")
+@click.option(
+    "--bus",
+    default="none",
+    show_default=True,
+    help="axi adds the engine with buses, uart the engine behind a UART.",
+)
+@click.option("--clock-hz", default=25_000_000, show_default=True, help="Clock, for --bus uart.")
+@click.option(
+    "--baud", default=BAUD_DEFAULT, show_default=True, help="Bits a second, for --bus uart."
+)
 @click.option("--family", default="generic", show_default=True, help="generic or ecp5.")
 @click.option("-o", "--output", required=True, help="Folder for the files.")
 @json_option
@@ -72,6 +82,8 @@ def verilog_accelerator(
     data_dir: Path | None,
     images: int,
     bus: str,
+    clock_hz: int,
+    baud: int,
     family: str,
     output: str,
     as_json: bool,
@@ -79,13 +91,15 @@ def verilog_accelerator(
     r"""Write the accelerator: Verilog, bench with a network's program, FuseSoC core, documents.
 
     With --bus axi also the engine with AXI4-Stream and AXI4-Lite, its bench, the C header and a
-    document of its registers. Memories that are too small for the network are enlarged.
+    document of its registers; with --bus uart the engine as boards have it. Memories that are too
+    small for the network are enlarged.
 
     \b
     Example: offramp verilog accelerator --engine 16 --bus axi -o out/
     """
-    from ...rtl_sim.delivery import BUSES, manifest_text
+    from ...rtl_sim.delivery import manifest_text
     from ...rtl_sim.engine_delivery import (
+        BUSES,
         MANIFEST_NAME,
         VERILOG_NAME,
         engine_delivery,
@@ -94,10 +108,11 @@ def verilog_accelerator(
 
     require_choice("Bus", bus, BUSES)
     require_choice("Family", family, ("generic", "ecp5"))
+    link = LinkConfig(clock_hz=clock_hz, baud=baud) if bus == "uart" else None
     case = _case(engine, net, data_dir, images)
     folder = output_folder(output)
     with messages.status("Writing"):
-        files = engine_delivery(case, net, bus, family=family)
+        files = engine_delivery(case, net, bus, family=family, link=link)
         manifest = engine_manifest(case, net, files)
     for name, text in {**files, MANIFEST_NAME: manifest_text(manifest)}.items():
         with replacing(folder / name) as temporary:

@@ -2,10 +2,11 @@
 
 from ...golden.spec.engine import EngineConfig
 from ...golden.spec.link import STALL_CYCLES, LinkConfig
+from ..decision.delivery import PortDescription
 from ..verilog import generate_verilog
 from .linked_engine import LinkedEngine
 
-__all__ = ["MODULE_NAME", "linked_engine_verilog"]
+__all__ = ["MODULE_NAME", "linked_engine_ports", "linked_engine_verilog"]
 
 MODULE_NAME = "offramp_accelerator_uart"
 """Name of the generated module."""
@@ -38,3 +39,15 @@ def linked_engine_verilog(
         stall_cycles=stall_cycles,
     )
     return generate_verilog(engine, MODULE_NAME, facts)
+
+
+def linked_engine_ports() -> tuple[PortDescription, ...]:
+    """Return the ports of `LinkedEngine`, the same for every configuration."""
+    return (
+        PortDescription("clk", "input", 1, "clock, rising edge"),
+        PortDescription(
+            "rst", "input", 1, "reset, active high, synchronous; memories keep what they hold"
+        ),
+        PortDescription("rx", "input", 1, "line from the host, 1 when idle; needs no clock"),
+        PortDescription("tx", "output", 1, "line to the host"),
+    )

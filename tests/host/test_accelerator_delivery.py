@@ -117,3 +117,24 @@ def test_bad_option_is_one_line_and_leaves_no_file(
     assert error.startswith(f"Error: {text}")
     assert len(error.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_engine_behind_a_uart_comes_with_its_ports(tmp_path: Path) -> None:
+    options = ["--images", "3", "--bus", "uart", "--clock-hz", "24000000", "--baud", "3000000"]
+    assert run(["verilog", "accelerator", *options, "-o", str(tmp_path)]) == 0
+    manifest = json.loads((tmp_path / f"{NAME}.json").read_text())
+    text = (tmp_path / f"{NAME}_uart.v").read_text()
+    assert re.search(r"^// baud +3000000$", text, re.MULTILINE)
+    written = re.findall(r"^// (\w+) +(?:in|out)put +\d+ bit", text, re.MULTILINE)
+    ports = manifest["modules"][f"{NAME}_uart"]["ports"]
+    assert [port["name"] for port in ports] == written == ["clk", "rst", "rx", "tx"]
+    # what has no bench in Verilog is no target of the core
+    assert f"{NAME}_uart" not in (tmp_path / f"{NAME}.core").read_text()
+
+
+def test_clock_that_cannot_give_the_baud_rate_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--bus", "uart", "--clock-hz", "10000000", "--baud", "3000000"]
+    assert run(["verilog", "accelerator", *options, "-o", str(tmp_path)]) != 0
+    assert "Baud rate must be at most 1/8 of the clock" in capsys.readouterr().err

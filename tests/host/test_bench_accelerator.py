@@ -57,11 +57,20 @@ def test_finished_network_is_not_measured_again_unless_the_work_changes(
     assert "measured again" in capsys.readouterr().err
 
 
-def test_table_has_a_column_for_each_network(capsys, tmp_path):
-    assert run(arguments(tmp_path)) == 0
+def test_terminal_and_document_have_the_figures(capsys, tmp_path):
+    assert run(arguments(tmp_path / "out", "--docs", str(tmp_path / "docs"))) == 0
     said = capsys.readouterr().out
-    for text in ("gain over no branches", "mean, exits on", "cycles at exit 3", "accelerator.json"):
+    page = (tmp_path / "docs" / "benchmarks-accelerator.md").read_text()
+    (row,) = json.loads((tmp_path / "out" / "accelerator.json").read_text())["measured"]
+    for text in (
+        "digits, 16 MACs",
+        "cycles at exit 3",
+        f"{row['mean_cycles']:,.0f}",
+        f"{row['gain']:.2f}",
+        f"{row['percent_lost']:.2f}",
+    ):
         assert text in said
+        assert text in page
 
 
 def test_cycles_that_are_not_those_predicted_are_counted_and_fail(capsys, monkeypatch, tmp_path):
