@@ -24,8 +24,8 @@ SERIAL = "serial:"
 UART, UART_MODEL = "uart", "uart-model"
 """Emulated boards: RTL behind a pseudo-terminal, and the byte-level model of its link."""
 
-EMULATED_LINK = LinkConfig(clock_hz=24_000_000, baud=3_000_000)
-"""As fast as the UART goes, in clock cycles: emulation takes its time by these."""
+EMULATED_LINK = LinkConfig(clock_hz=8_000_000, baud=1_000_000)
+"""The fewest clock cycles a bit: emulation takes its time by these."""
 
 STEP_CYCLES = 4096
 """Clock cycles that the RTL runs before its pins are looked at."""

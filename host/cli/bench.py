@@ -15,6 +15,7 @@ from .bench_boards import bench_boards
 from .bench_buses import bench_buses
 from .bench_decision import bench_decision, bench_formal
 from .bench_golden import bench_golden
+from .bench_link import bench_link
 from .bench_policies import bench_policies
 from .bench_programs import bench_programs
 from .bench_quantization import bench_quantization
@@ -166,6 +167,7 @@ bench.add_command(bench_buses)
 bench.add_command(bench_decision)
 bench.add_command(bench_formal)
 bench.add_command(bench_golden)
+bench.add_command(bench_link)
 bench.add_command(bench_policies)
 bench.add_command(bench_programs)
 bench.add_command(bench_quantization)

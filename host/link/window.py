@@ -224,6 +224,11 @@ class Window:
         self._wait = self._patience
         self._first_marker = self._marker
 
+    def _ask_again(self, now: float) -> None:
+        """Take note that question or answer may have been damaged: waiting may be in vain."""
+        if self.state is State.ASKING:
+            self._ask_at = now
+
     def _question(self, now: float) -> bytes:
         """Return what begins the session, if that is to be done, and asks for the status."""
         requests = [Request(Kind.STATUS, self._marker % _SEQUENCES)]
@@ -285,12 +290,14 @@ class Window:
             if body is None:
                 # an answer was lost: if it was the last one, nobody says so
                 self._patience = min(self._patience, max(PATIENCE_S[0], self._round_trip))
+                self._ask_again(now)
             elif body[0] & RESPONSE_BIT:
                 self._take(Response.unpack(body), now)
 
     def _take(self, response: Response, now: float) -> None:
         self.heard = now
         if response.status == Status.DAMAGED:
+            self._ask_again(now)
             self._lose(now)
         elif response.kind == Kind.STATUS:
             if self._is_marker(response):
