@@ -136,7 +136,7 @@ DEVICES: dict[str, Device] = {
 ENGINE_DEVICES: dict[str, Device] = {
     device.name: device
     for device in (
-        replace(DEVICES["ecp5-25k"], target_mhz=125.0),
+        replace(DEVICES["ecp5-25k"], target_mhz=130.0),
         Device(
             name="ecp5-45k",
             title="Lattice ECP5 LFE5U-45F, CABGA381, speed 6",

@@ -1,22 +1,30 @@
 """Sub-command synth accelerator: the engine by itself on a device, or a whole board."""
 
-import statistics
-
 import click
 
 from ...golden.spec.checks import require_choice
 from ...golden.spec.engine import ENGINES
 from .boards import synth_board
-from .output import json_option, messages, output_folder, report, report_rows
+from .output import json_option, output_folder, progress_bar, report, report_rows
 
 
 @click.command("accelerator")
 @click.option(
     "--engine",
     type=click.Choice(list(ENGINES)),
-    help="By its multiply-accumulates in a cycle; 16, or the most that a board holds.",
+    help="By its multiply-accumulates in a cycle; the most that a board holds without it.",
 )
-@click.option("--device", help="The engine by itself on ecp5-25k (default), ecp5-45k or ecp5-85k.")
+@click.option(
+    "--device",
+    help="The engine by itself on ecp5-25k, ecp5-45k or ecp5-85k; without an engine, 16, 64 "
+    "and 128 MACs on these.",
+)
+@click.option(
+    "--bus",
+    default="none",
+    show_default=True,
+    help="By itself; axi adds AXI4-Stream and AXI4-Lite.",
+)
 @click.option("--board", help="Bitstream for a board: ulx3s-85f, ulx3s-25f, orangecrab.")
 @click.option(
     "--net", default="zoo:digits", show_default=True, help="Network that a board has room for."
@@ -45,6 +53,7 @@ from .output import json_option, messages, output_folder, report, report_rows
 def synth_accelerator(
     engine: str | None,
     device: str | None,
+    bus: str,
     board: str | None,
     net: str,
     clock_mhz: float | None,
@@ -62,10 +71,22 @@ def synth_accelerator(
     \b
     Example: offramp synth accelerator --board ulx3s-85f --net zoo:blenet-mnist -o out/
              offramp synth accelerator --board orangecrab --net zoo:digits --clock 96 --program
-             offramp synth accelerator --engine 128 --device ecp5-85k
+             offramp synth accelerator --engine 128
+             offramp synth accelerator
     """
     if board is None:
-        _by_itself(engine or "16", device or "ecp5-25k", n_seeds, output, as_json=as_json)
+        from ...fpga.fit import BUSES, FITS
+
+        require_choice("Bus", bus, BUSES)
+        if device is not None:
+            fits = {engine or "16": device}
+        elif engine in FITS:
+            fits = {engine: FITS[engine]}
+        elif engine is not None:
+            raise ValueError(f"Device must be given with an engine of {engine} MACs, not left out")
+        else:
+            fits = FITS
+        _by_itself(fits, bus, n_seeds, output, as_json=as_json)
         return
     if device is not None:
         raise ValueError(f"Device must be left out with a board, not {device!r}")
@@ -74,35 +95,41 @@ def synth_accelerator(
     )
 
 
-def _by_itself(engine: str, device: str, n_seeds: int, output: str, *, as_json: bool) -> None:
-    """Report what the engine takes on a device."""
-    from ...fpga.components import component_table
-    from ...fpga.devices import ENGINE_DEVICES
-    from ...fpga.kept import build_with_seeds
-    from ...hw.engine.delivery import MODULE_NAME, engine_verilog
+def _by_itself(fits: dict[str, str], bus: str, n_seeds: int, output: str, *, as_json: bool) -> None:
+    """Report what engines take on devices: parts, resources, the clock of each seed."""
+    from ...fpga.fit import engine_fit
 
-    part = ENGINE_DEVICES[require_choice("Device", device, ENGINE_DEVICES)]
     folder = output_folder(output)
-    seeds = range(1, n_seeds + 1)
-    text = engine_verilog(ENGINES[engine], "ecp5")
-    with messages.status(f"Synthesizing for {device}, {n_seeds} seeds"):
-        reports = build_with_seeds(
-            text, MODULE_NAME, device, seeds=seeds, out=folder, target_mhz=part.target_mhz
-        )
-        parts = component_table(text, MODULE_NAME, part, out=folder / f"parts-{engine}")
-    clocks = [result.fmax_mhz for result in reports]
-    values = reports[0].as_dict() | {
-        "seed": list(seeds),
-        "fmax_mhz": statistics.median(clocks),
-        "fmax_mhz_of_each_seed": clocks,
-    }
+    done = []
+    with progress_bar("Synthesizing", len(fits)) as bar:
+        for number, (engine, device) in enumerate(fits.items()):
+            bar.show(number, f"{engine} MACs on {device}, {n_seeds} seeds")
+            seeds = range(1, n_seeds + 1)
+            done.append(engine_fit(engine, device, bus=bus, seeds=seeds, out=folder))
     if as_json:
-        values["parts"] = parts
-    else:
+        report({"fits": [fit.as_dict() for fit in done]}, as_json=True, result=folder)
+        return
+    for fit in done:
         report_rows(
-            "Parts, each mapped by itself",
+            f"Parts of the engine of {fit.engine} MACs on {fit.device}, each mapped by itself",
             ("part", "LUT4", "flip-flops", "DSP", "block RAM"),
-            [(name or "(wiring)", *row.values()) for name, row in parts.items()],
+            [(name or "(wiring)", *row.values()) for name, row in fit.parts.items()],
         )
-    title = f"Engine of {engine} MACs a cycle on {device}"
-    report(values, as_json=as_json, title=title, result=folder)
+    report_rows(
+        f"Engines placed and routed, {'with AXI' if bus == 'axi' else 'without buses'}",
+        ("MACs", "device", "cells", "flip-flops", "DSP", "block RAM", "MHz", "MHz of each seed"),
+        [
+            (
+                fit.engine,
+                fit.device,
+                f"{fit.logic_cells:,}",
+                f"{fit.reports[0].flip_flops:,}",
+                str(fit.reports[0].dsp),
+                str(fit.reports[0].block_ram),
+                f"{fit.median_mhz:.1f}",
+                " ".join(f"{clock:.1f}" for clock in fit.clocks),
+            )
+            for fit in done
+        ],
+    )
+    report({}, as_json=False, result=folder)

@@ -114,6 +114,9 @@ def test_cases_are_of_boards_and_networks_that_there_are():
             "Device must be left out with a board, not 'ecp5-85k'",
         ),
         (["--board", "ulx3s-85f", "--net", "zoo:none"], "Network of the zoo must be one of"),
+        (["--bus", "wishbone"], "Bus must be one of none, axi, not 'wishbone'"),
+        (["--engine", "32"], "Device must be given with an engine of 32 MACs, not left out"),
+        (["--engine", "32", "--device", "hx8k"], "Device must be one of ecp5-25k, ecp5-45k, ecp5"),
     ],
 )
 def test_bad_input_is_one_line(options, message, capsys, tmp_path):
