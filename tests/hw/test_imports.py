@@ -53,6 +53,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "fpga.components",
             "fpga.devices",
             "fpga.flow",
+            "fpga.fit",
             "fpga.kept",
             "fpga.linked",
             "fpga.matrix",
