@@ -74,7 +74,7 @@ class ByteLink(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.decoder = decoder = FrameDecoder()
-        m.submodules.buffer = buffer = RequestBuffer(self.config.buffer_bytes)
+        m.submodules.buffer = buffer = RequestBuffer(self.config.buffer_bytes, self._family)
         m.submodules.executor = executor = Executor(
             link_program(self.config, self._stall_cycles), self._family
         )

@@ -5,7 +5,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.link import WORD_BYTES
 
-__all__ = ["FrameEvent", "FrameStep", "Outgoing", "RequestNote", "RequestWords"]
+__all__ = ["FrameEvent", "FrameStep", "Outgoing", "RequestWords"]
 
 
 class FrameStep(enum.Enum, shape=2):
@@ -49,22 +49,6 @@ class Outgoing(data.StructLayout):
         super().__init__({"byte": 8, "flag": 1})
 
 
-class RequestNote(data.StructLayout):
-    """The first two bytes of a request in the buffer.
-
-    Members
-    -------
-    words : 8
-        Of the request, this one and the CRC included.
-    status : 8
-        `Status` if it is not to be executed; only its first three words are there then, whatever
-        `words` says. Else 0.
-    """
-
-    def __init__(self):
-        super().__init__({"words": 8, "status": 8})
-
-
 class RequestWords(wiring.Signature):
     """Requests that wait, word by word, as the buffer drives them.
 
@@ -73,12 +57,16 @@ class RequestWords(wiring.Signature):
         word    0                        1                      2 ...        last
                 note, kind, sequence     address, count         data         CRC
 
+    The first byte of the note is the number of words, this one and the CRC included. The second
+    is 0, or the `Status` of a request that is not executed: of that only the first three words
+    are there, whatever the number says.
+
     Members
     -------
     there : Out(1)
         There is a request.
     word : Out(8 [4])
-        The word that is next, from the third cycle on after `next_word` was set.
+        The word that is next, 3 cycles after `next_word` was set at the latest.
     next_word : In(1)
         Go on, behind the last word to the next request.
     credit : Out(16)

@@ -13,7 +13,7 @@ from ...golden.spec.link import (
     WORD_BYTES,
     Status,
 )
-from .payload import FrameEvent, FrameStep, RequestNote, RequestWords
+from .payload import FrameEvent, FrameStep, RequestWords
 
 __all__ = ["RequestBuffer"]
 
@@ -24,6 +24,9 @@ LONGEST = OFFSET + REQUEST.size + DATA_BYTES_MAX + CRC_BYTES
 
 NOTE_WORDS = REQUEST_CREDIT // WORD_BYTES
 
+END_CYCLES = 6
+"""Cycles of the end of a frame: twice to settle, the note, and the place behind it."""
+
 
 class RequestBuffer(wiring.Component):
     """A ring of words in one memory; a frame counts when it has ended and its CRC is right.
@@ -32,12 +35,15 @@ class RequestBuffer(wiring.Component):
     are kept, with a note that says so; one that finds no room for these is lost. One that is
     too short is none.
 
-    Latency: a request is `there` 3 cycles after its end was offered.
+    Latency: a request is `there` 6 cycles after its end was offered.
+    Throughput: a byte in 2 cycles, an end in 6.
 
     Parameters
     ----------
     buffer_bytes : int
         A power of two, from 512 on.
+    family : str
+        "ecp5" puts a register behind the memory, whose words come late there.
 
     Members
     -------
@@ -45,8 +51,9 @@ class RequestBuffer(wiring.Component):
     o : Out(RequestWords)
     """
 
-    def __init__(self, buffer_bytes: int):
+    def __init__(self, buffer_bytes: int, family: str = "generic"):
         self._words = buffer_bytes // WORD_BYTES
+        self._family = family
         super().__init__(
             {
                 "i": In(stream.Signature(FrameEvent())),
@@ -69,23 +76,36 @@ class RequestBuffer(wiring.Component):
 
         place = Signal(range(LONGEST + 1), init=OFFSET)
         lane, word = place[:2], place[2:]
-        address = Signal.like(start)
         too_long, no_room, lost = Signal(), Signal(), Signal()
         short = Signal()
-        note = self._note(m, place, too_long, no_room)
-        # sums and comparisons take most of a cycle: what is written waits for the next
+        stage = Signal(range(END_CYCLES))
+        ends = Signal()
+        status = self._status(m, lane, too_long, no_room)
+
+        # sums and comparisons take most of a cycle, so they are made in the cycle before
+        behind = Signal.like(word)
+        address = Signal.like(start)
+        with m.Switch(stage):
+            with m.Case(0):
+                m.d.comb += behind.eq(word)
+            with m.Case(END_CYCLES - 2):
+                m.d.comb += behind.eq(Mux(status == 0, word, NOTE_WORDS))
         content, enable = Signal(8), Signal.like(writer.en)
         written = Signal.like(content)
-        m.d.comb += writer.data.eq(Cat(written for _ in range(WORD_BYTES)))
-        m.d.sync += [writer.addr.eq(address), written.eq(content), writer.en.eq(enable)]
-        m.d.comb += short.eq(word < NOTE_WORDS)
-        with m.If(self.i.payload.step == FrameStep.BYTE):
-            m.d.comb += [
-                address.eq(start + word),
-                self.i.ready.eq(1),
-                content.eq(self.i.payload.byte),
-            ]
-            with m.If(self.i.valid):
+        m.d.sync += [address.eq(start + behind), written.eq(content), writer.en.eq(enable)]
+        m.d.comb += [
+            short.eq(word < NOTE_WORDS),
+            writer.addr.eq(address),
+            writer.data.eq(Cat(written for _ in range(WORD_BYTES))),
+            ends.eq(self.i.valid & (self.i.payload.step != FrameStep.BYTE)),
+        ]
+
+        with m.If(~ends):
+            # the place behind a byte is there a cycle later
+            settled = Signal()
+            m.d.sync += settled.eq(~(self.i.valid & settled))
+            m.d.comb += [self.i.ready.eq(settled), content.eq(self.i.payload.byte)]
+            with m.If(self.i.valid & settled):
                 with m.If(place == LONGEST):
                     m.d.sync += too_long.eq(1)
                 with m.Else():
@@ -95,20 +115,15 @@ class RequestBuffer(wiring.Component):
                 with m.Else():
                     m.d.comb += enable.eq(~no_room << lane)
         with m.Else():
-            # the bytes of the note are written first; when they can be read the frame counts
-            stage = Signal(2)
-            closing = Signal()
-            kept = Mux(note.status == 0, word, NOTE_WORDS)
+            # the two bytes of the note are written first; when they can be read the frame counts
+            m.d.sync += stage.eq(Mux(self.i.ready, 0, stage + 1))
             m.d.comb += [
-                closing.eq(stage == 2),
-                address.eq(start + Mux(closing, kept, 0)),
-                self.i.ready.eq(closing),
-                content.eq(Mux(stage[0], note.status, note.words)),
+                self.i.ready.eq(stage == END_CYCLES - 1),
+                content.eq(Mux(stage[0], status, word)),
             ]
-            m.d.sync += stage.eq(Mux(self.i.valid & ~closing, stage + 1, 0))
-            with m.If(self.i.valid & ~short & ~lost):
-                m.d.comb += enable.eq(Mux(closing, 0, Mux(stage[0], 0b10, 0b01)))
-            with m.If(self.i.valid & closing):
+            with m.If(~short & ~lost):
+                m.d.comb += enable.eq(Cat(stage == 2, stage == 3))
+            with m.If(self.i.ready):
                 m.d.sync += [place.eq(OFFSET), too_long.eq(0), no_room.eq(0), lost.eq(0)]
                 with m.If(~short & ~lost & (self.i.payload.step != FrameStep.DROP)):
                     m.d.sync += start.eq(address)
@@ -124,20 +139,25 @@ class RequestBuffer(wiring.Component):
             free.eq(read + self._words - start),
             self.o.credit.eq(free * WORD_BYTES),
         ]
-        # a block RAM is slow to answer, and its words go far
-        m.d.sync += self.o.word.eq(reader.data)
+        if self._family == "ecp5":
+            word = Signal.like(reader.data, reset_less=True)
+            m.d.sync += word.eq(reader.data)
+            m.d.comb += self.o.word.eq(word)
+        else:
+            m.d.comb += self.o.word.eq(reader.data)
         with m.If(self.o.next_word):
             m.d.sync += read.eq(read + 1)
         return read
 
-    def _note(self, m, place, too_long, no_room):
-        """Return what is noted of a frame that ends: what is wrong, first things first."""
-        note = Signal(RequestNote())
-        m.d.comb += note.words.eq(place[2:])
+    def _status(self, m, lane, too_long, no_room):
+        """Return what is wrong with a frame that ends, first things first, a cycle later."""
+        status = Signal(3)
         with m.If((self.i.payload.step == FrameStep.BAD) | too_long):
-            m.d.comb += note.status.eq(Status.DAMAGED)
+            m.d.sync += status.eq(Status.DAMAGED)
         with m.Elif(no_room):
-            m.d.comb += note.status.eq(Status.FULL)
-        with m.Elif(place[:2] != 0):
-            m.d.comb += note.status.eq(Status.REFUSED)
-        return note
+            m.d.sync += status.eq(Status.FULL)
+        with m.Elif(lane != 0):
+            m.d.sync += status.eq(Status.REFUSED)
+        with m.Else():
+            m.d.sync += status.eq(0)
+        return status

@@ -92,8 +92,8 @@ class Sequencer(wiring.Component):
     program : MicroProgram
         It begins with its first word after reset; variables keep what they hold.
     family : str
-        "ecp5" puts a register behind the program, whose words come late there; elsewhere the
-        memory itself keeps the instruction.
+        "ecp5" puts a register behind the program, whose words come late there, and one behind
+        the ports; elsewhere the memory itself keeps the instruction.
 
     Members
     -------
@@ -151,7 +151,7 @@ class Sequencer(wiring.Component):
         # -- the instruction ----------------------------------------------------------------------
         phase = Signal(2)
         acting = Signal()
-        instruction = Signal(Instruction())
+        instruction = Signal(Instruction(), reset_less=True)
         operation, jump, serial = instruction.operation, instruction.jump, instruction.serial
         sums, stores, controls, shifts = (
             Signal(name=f"is_{kind}") for kind in ("sum", "store", "control", "serial")
@@ -169,8 +169,9 @@ class Sequencer(wiring.Component):
             shifts.eq(kind == 0b011),
         ]
         if self._family == "ecp5":
-            with m.If(phase == 1):
-                m.d.sync += instruction.eq(fetch.data)
+            # one that goes into the block RAM
+            m.d.comb += fetch.en.eq(phase == 0)
+            m.d.sync += instruction.eq(fetch.data)
         else:
             m.d.comb += [fetch.en.eq(phase == 1), instruction.eq(fetch.data)]
 
@@ -207,11 +208,9 @@ class Sequencer(wiring.Component):
             m.d.sync += pointer.eq(Cat(self.accumulator[3:], self.accumulator[2]))
 
         # -- sums ---------------------------------------------------------------------------------
-        operand = Signal(8)
-        total = Signal(9)
-        value = Mux(
-            operation.is_variable | operation.is_record, reader.data, self._port(operation.place)
-        )
+        operand, total = Signal(8), Signal(9)
+        port = self._port(m, operation.place)
+        value = Mux(operation.is_variable | operation.is_record, reader.data, port)
         m.d.sync += operand.eq(value ^ operation.invert.replicate(8))
         m.d.comb += total.eq(
             self.accumulator + operand + Mux(operation.with_carry, carry, operation.invert)
@@ -237,10 +236,16 @@ class Sequencer(wiring.Component):
         ]
         return m
 
-    def _port(self, place):
+    def _port(self, m, place):
         """Return a byte of the ports: first a byte of each word, then of these one."""
         first, *others = (word.word_select(place[:2], 8) for word in self.ports)
         chosen = first
         for number, byte in enumerate(others, 1):
             chosen = Mux(place[2:5] == number, byte, chosen)
-        return chosen
+        port = Signal(8)
+        if self._family == "ecp5":
+            # cycle 2 chooses, cycle 3 takes
+            m.d.sync += port.eq(chosen)
+        else:
+            m.d.comb += port.eq(chosen)
+        return port

@@ -76,9 +76,11 @@ def images_script():
     return script.ask(Kind.READ, REGISTERS.address("control"), 1)
 
 
-@pytest.mark.parametrize("script", [registers_script, images_script])
-def test_answers_are_those_of_the_golden_model(script):
-    bench = LinkBench(ByteLink(CONFIG), CONFIG, stall=0.8)
+@pytest.mark.parametrize(
+    ("script", "family"), [(registers_script, "ecp5"), (images_script, "generic")]
+)
+def test_answers_are_those_of_the_golden_model(script, family):
+    bench = LinkBench(ByteLink(CONFIG, family=family), CONFIG, stall=0.8)
     bench.check(script().steps)
     # the one at the start, and those of new sessions
     assert bench.resets == (3 if script is images_script else 1)
