@@ -238,16 +238,15 @@ def test_reads_fill_the_line(emulator: LinkEmulator) -> None:
 
 def test_reset_and_break_leave_nothing_behind(pair: Pair, emulator: LinkEmulator) -> None:
     pair.ask(Kind.OPEN, 5)
-    frame = encode_frame(Request(Kind.READ, pair.sequence, 0, 8).pack())
-    # a break in a frame, and its rest behind it: a frame that is damaged or none
+    write = Request(Kind.WRITE, pair.sequence, REGISTERS.address("watchdog"), 1, bytes(3) + b"\1")
+    frame = encode_frame(write.pack())
+    # a break in place of a byte
     emulator.exchange(frame[:4], emulator.cycles_of(6))
     emulator.hold(0, emulator.cycles_of(5))
     emulator.hold(1, emulator.cycles_of(2))
-    found = emulator.exchange(frame[4:], emulator.cycles_of(60))
-    assert [Response.unpack(body).status for body in response_reader().feed(found) if body] in (
-        [],
-        [Status.DAMAGED],
-    )
+    found = emulator.exchange(frame[5:], emulator.cycles_of(60))
+    answers = [Response.unpack(body) for body in response_reader().feed(found) if body]
+    assert [answer.status for answer in answers] == [Status.DAMAGED]
     pair.ask(Kind.READ, 0, 8)
     # a reset while a frame comes in and an answer goes out
     emulator.exchange(frame + frame[:5], emulator.cycles_of(len(frame) + 10))
