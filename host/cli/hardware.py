@@ -16,6 +16,7 @@ from ...golden.spec.decision import PIPELINE_REGISTERS, DecisionConfig
 from ...golden.spec.decision_streams import check_bus_config
 from .hardware_accelerator import sim_accelerator, verilog_accelerator
 from .hardware_example import sim_own_accelerator, verilog_own_accelerator
+from .hardware_link import sim_link, synth_link
 from .output import json_option, messages, output_folder, progress_bar, report, report_rows
 from .synth_accelerator import synth_accelerator
 
@@ -274,4 +275,6 @@ verilog.add_command(verilog_accelerator)
 verilog.add_command(verilog_own_accelerator)
 sim.add_command(sim_accelerator)
 sim.add_command(sim_own_accelerator)
+sim.add_command(sim_link)
 synth.add_command(synth_accelerator)
+synth.add_command(synth_link)

@@ -4,12 +4,22 @@ from ...golden.spec.engine import EngineConfig
 from ...golden.spec.link import STALL_CYCLES, LinkConfig
 from ..decision.delivery import PortDescription
 from ..verilog import generate_verilog
+from .link import Link
 from .linked_engine import LinkedEngine
 
-__all__ = ["MODULE_NAME", "linked_engine_ports", "linked_engine_verilog"]
+__all__ = [
+    "LINK_MODULE_NAME",
+    "MODULE_NAME",
+    "link_verilog",
+    "linked_engine_ports",
+    "linked_engine_verilog",
+]
 
 MODULE_NAME = "offramp_accelerator_uart"
 """Name of the generated module."""
+
+LINK_MODULE_NAME = "offramp_link"
+"""Name of the module of the link without engine."""
 
 
 def linked_engine_verilog(
@@ -20,14 +30,6 @@ def linked_engine_verilog(
     stall_cycles: int = STALL_CYCLES,
 ) -> str:
     """Return the Verilog of `LinkedEngine`; its parameters as there."""
-    facts = {
-        "clock_hz": link.clock_hz,
-        "baud": link.baud,
-        "buffer_bytes": link.buffer_bytes,
-        "result_slots": link.result_slots,
-        "build_hash": f"0x{link.build_hash:08x}",
-        **config.describe(),
-    }
     engine = LinkedEngine(
         config,
         clock_hz=link.clock_hz,
@@ -38,7 +40,22 @@ def linked_engine_verilog(
         result_slots=link.result_slots,
         stall_cycles=stall_cycles,
     )
-    return generate_verilog(engine, MODULE_NAME, facts)
+    return generate_verilog(engine, MODULE_NAME, {**_facts(link), **config.describe()})
+
+
+def link_verilog(link: LinkConfig, *, family: str = "generic") -> str:
+    """Return the Verilog of `Link`: all but the engine."""
+    return generate_verilog(Link(link, family=family), LINK_MODULE_NAME, _facts(link))
+
+
+def _facts(link: LinkConfig) -> dict[str, object]:
+    return {
+        "clock_hz": link.clock_hz,
+        "baud": link.baud,
+        "buffer_bytes": link.buffer_bytes,
+        "result_slots": link.result_slots,
+        "build_hash": f"0x{link.build_hash:08x}",
+    }
 
 
 def linked_engine_ports() -> tuple[PortDescription, ...]:

@@ -63,6 +63,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "fpga.targets",
             "hw.decision",
             "hw.engine",
+            "hw.link",
             "rtl_sim.axi_decision_bench",
             "rtl_sim.coverage",
             "rtl_sim.decision_bench",
@@ -76,6 +77,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "rtl_sim.engine_speed",
             "rtl_sim.examples.own_accelerator",
             "rtl_sim.formal",
+            "rtl_sim.link_bench",
             "rtl_sim.mutation",
             "rtl_sim.runner",
             "rtl_sim.vector_bench",
@@ -85,7 +87,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
 }
 
-NOT_INSIDE_HW = {"hw.decision": {"delivery"}, "hw.engine": {"delivery"}}
+NOT_INSIDE_HW = {"hw.decision": {"delivery"}, "hw.engine": {"delivery"}, "hw.link": {"delivery"}}
 """Of these packages only the package itself and these modules are for the host."""
 
 
