@@ -25,6 +25,7 @@ lint: $(VENV)/installed build/mypy
 bench: $(VENV)/installed
 	$(BIN)/offramp bench emulator
 	$(BIN)/offramp bench golden $(or $(DATA:%=--data-dir %),zoo:digits)
+	$(BIN)/offramp bench link $(DATA:%=--data-dir %)
 	$(BIN)/offramp bench policies $(or $(DATA:%=--data-dir %),zoo:digits)
 	$(BIN)/offramp bench programs
 	$(BIN)/offramp bench accelerator-random

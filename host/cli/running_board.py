@@ -95,7 +95,7 @@ def run_network(
     connection = board.connection
     values = {
         **board.identity.describe(),
-        "seconds_on_the_wire": connection.now() - start,
+        "seconds": connection.now() - start,
         "requests_sent": connection.counts.frames,
         "requests_sent_again": connection.counts.again,
         "reconnects": connection.reconnects,

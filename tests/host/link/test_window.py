@@ -185,6 +185,31 @@ def damage(data: bytes, seed: int, rate: float) -> bytes:
     return bytes(out)
 
 
+def test_answer_to_an_earlier_question_says_nothing_of_what_was_sent_since():
+    engine = RecordingBank()
+    board = LinkBoard(engine, LINK)
+    window = Window(byte_seconds=1e-5)
+    window.open(SESSION, 0.0)
+    first = board.respond(window.output(0.0))
+    # asked once more because the answer takes its time
+    second = board.respond(window.output(1.0))
+    window.receive(first, 1.0)
+    assert window.state is State.GOING
+    word = b"\1\0\0\0"
+    watchdog = engine.registers.address("watchdog")
+    window.submit(Transfer(Kind.WRITE, address=watchdog, data=word))
+    sent = window.output(1.0)
+    # the write is taken for lost, but only slow; the second answer comes before it
+    question = window.output(4.0)
+    assert window.state is State.ASKING
+    window.receive(second, 4.0)
+    assert window.state is State.ASKING
+    window.receive(board.respond(sent + question), 4.1)
+    assert window.idle
+    assert engine.written == [(watchdog, 1)]
+    assert window.counts.again == 0
+
+
 TestLink = LinkMachine.TestCase
 TestLink.settings = settings(
     max_examples=60,
