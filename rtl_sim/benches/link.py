@@ -232,7 +232,7 @@ async def noise_changes_nothing(dut: Any) -> None:
 
 
 @cocotb.test(**WATCHDOG)
-@cocotb.parametrize(bits=[47, 160, 300])
+@cocotb.parametrize(bits=[47, 200])
 async def reset_leaves_nothing_behind(dut: Any, bits: int) -> None:
     tb = await started(dut)
     await tb.ask(Kind.OPEN, 7)

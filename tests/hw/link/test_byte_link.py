@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from offramp.golden.link_board import LinkBoard
 from offramp.golden.spec.engine_registers import engine_registers
 from offramp.golden.spec.link import (
     FIXED,
@@ -24,7 +25,7 @@ from offramp.hw.link.byte_link import ByteLink
 from offramp.hw.link.executor import Executor
 from tests.hw.engine.simulation import broken
 
-from .bench import ENGINE, LinkBench
+from .bench import ENGINE, LinkBench, engine_bank
 
 # the build hash needs escapes
 CONFIG = LinkConfig(clock_hz=8_000_000, buffer_bytes=512, result_slots=2, build_hash=0x7E7D0A7D)
@@ -98,10 +99,28 @@ def test_image_that_is_not_taken_is_given_up():
     assert (answers[1].status, answers[1].data) == (Status.DONE, b"ARFO")
 
 
+def test_requests_without_room_are_answered_in_their_turn():
+    # an image that is not taken, while others come
+    stall_cycles = 7000
+    bench = LinkBench(ByteLink(CONFIG, stall_cycles=stall_cycles), CONFIG)
+    data = b"\1\0\0\0" * 64
+    script = Script().image(3)
+    for _ in range(2):
+        script.ask(Kind.WRITE, FIXED | REGISTERS.address("watchdog"), 64, data)
+    step = b"".join(script.steps)
+    board = LinkBoard(engine_bank(), CONFIG)
+    board.receive(step)
+    assert board.step() == b""
+    right = board.give_up() + board.step() + board.step()
+    statuses = [Response.unpack(body).status for body in response_reader().feed(right)]
+    assert statuses == [Status.STALLED, Status.DONE, Status.FULL]
+    ((found, _),) = bench.answer([step], stall_cycles + 9000)
+    assert found == right
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "script"),
     [
-        ("bus.wdata.eq(self.i.word)", "bus.wdata.eq(0)", registers_script),
         ("address[8:].eq(accumulator)", "address[8:].eq(0)", registers_script),
         ("self.engine_reset.eq(controls[Control.RESET])", "self.engine_reset.eq(0)", images_script),
         ("image.tlast.eq(controls[Control.LAST])", "image.tlast.eq(1)", images_script),
