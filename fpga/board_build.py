@@ -233,6 +233,7 @@ def _kinds(board: Board, counts: dict[str, int]) -> dict[str, int]:
         "flip_flops": count(device.flip_flop),
         "dsp": count(device.dsp),
         "block_ram": count(device.block_ram),
+        "spram": count(device.spram),
     }
 
 

@@ -30,8 +30,8 @@ class Device:
         The cell that the router's utilization counts: one LUT4, with its carry.
     constant_cells : int
         Logic cells that the router adds to every design, to drive constants.
-    lut, flip_flop, carry, dsp, block_ram : tuple of str
-        Beginnings of the names of primitives.
+    lut, flip_flop, carry, dsp, block_ram, spram : tuple of str
+        Beginnings of the names of primitives; `spram` are RAMs too large for a block.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Device:
     carry: tuple[str, ...]
     dsp: tuple[str, ...]
     block_ram: tuple[str, ...]
+    spram: tuple[str, ...] = ()
 
 
 _ICE40 = {
@@ -57,7 +58,8 @@ _ICE40 = {
     "flip_flop": ("SB_DFF",),
     "carry": ("SB_CARRY",),
     "dsp": ("SB_MAC16",),
-    "block_ram": ("SB_RAM40", "SB_SPRAM"),
+    "block_ram": ("SB_RAM40",),
+    "spram": ("SB_SPRAM",),
 }
 
 _ECP5 = {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .decision import check_threshold
-from .spec.operation import Operation, drain_interval, tile_spacing
+from .spec.operation import LOOPS, Operation, drain_interval, tile_spacing
 from .spec.program import CHANNEL_WORDS, Program
 
 PLACES_MAX = 1 << 24
@@ -63,6 +63,8 @@ def _problems(
     if _meet(writes, _images(program)):
         yield "write beside the image buffers", _text(writes)
     if operation.residual:
+        if not config.residual:
+            yield "have no residual operand on an engine without", "one"
         yield from _residual_problems(operation, writes, size)
     yield from _memory_problems(program, operation)
     for thing, value, unit in (
@@ -79,6 +81,7 @@ def _problems(
     ):
         if value % unit:
             yield f"have {thing} a multiple of {unit}", value
+    yield from _count_problems(operation, 1 << config.count_bits)
     steps = max(operation.drain_steps, operation.last_group_steps)
     if steps > config.tile_steps:
         yield f"drain in at most {config.tile_steps} steps", steps
@@ -93,6 +96,13 @@ def _problems(
     if operation.final != final or (final and not operation.logits):
         yield f"{'be' if final else 'not be'} final with logits", operation.final
     yield from _exit_problems(program, operation)
+
+
+def _count_problems(operation: Operation, most: int) -> Iterator[tuple[str, object]]:
+    for name in (*LOOPS, "tile_spacing"):
+        count = getattr(operation, name)
+        if count > most:
+            yield f"have at most {most} {name}", count
 
 
 def _exit_problems(program: Program, operation: Operation) -> Iterator[tuple[str, object]]:

@@ -135,7 +135,7 @@ def _operation(
 
     logits = exit_index > 0
     pool = not logits and flag()
-    residual = flag()
+    residual = flag() and config.residual
     group_bytes = shape.steps * config.requantizers
     half = config.activation_bytes // 2
     unit = 2 * config.in_lanes

@@ -12,7 +12,7 @@ MAGIC = int.from_bytes(b"OFRA", "big")
 
 VERSION_MAJOR = 1
 """Rises when a program written for the map before would no longer work."""
-VERSION_MINOR = 0
+VERSION_MINOR = 1
 """Rises when something was added."""
 
 ADDRESS_WIDTH = 12
@@ -46,7 +46,10 @@ def load_words(config: EngineConfig) -> tuple[int, ...]:
 
 
 def engine_registers(config: EngineConfig) -> RegisterMap:
-    """Return the register map of an engine; addresses are the same for every configuration."""
+    """Return the register map of an engine; addresses are the same for every configuration.
+
+    What an engine has not, counters or words to peek at, has no registers.
+    """
     check_engine_buses(config)
     return RegisterMap(
         name="accelerator",
@@ -56,7 +59,7 @@ def engine_registers(config: EngineConfig) -> RegisterMap:
             *_control(),
             *_image(config),
             *_memories(config),
-            *_counters(config),
+            *(_counters() if config.counters else ()),
             *_exits(config),
         ),
     )
@@ -91,6 +94,10 @@ def _identification(config: EngineConfig) -> tuple[Register, ...]:
                 _constant("in_lanes", 0, 8, config.in_lanes, "activations of a cycle"),
                 _constant("out_lanes", 8, 8, config.out_lanes, "output channels side by side"),
                 _constant("requantizers", 16, 8, config.requantizers, "results of a cycle"),
+                _constant("residual", 24, 1, int(config.residual), "has residual additions"),
+                _constant("checks", 25, 1, int(config.checks), "tells what is wrong in programs"),
+                _constant("counters", 26, 1, int(config.counters), "counts images and cycles"),
+                _constant("count_bits", 28, 4, config.count_bits, "iterations are up to 2**this"),
             ),
             text="Build parameters: array.",
         ),
@@ -259,7 +266,6 @@ def _image(config: EngineConfig) -> tuple[Register, ...]:
 def _memories(config: EngineConfig) -> tuple[Register, ...]:
     codes = ", ".join(f"{code} {name}" for code, name in enumerate(MEMORIES))
     width = (max(load_words(config)) - 1).bit_length()
-    last = config.activation_bytes // WORD_BYTES - 1
     return (
         Register(
             name="load_address",
@@ -291,6 +297,13 @@ def _memories(config: EngineConfig) -> tuple[Register, ...]:
             idle_only=True,
             text="A word for the memory that is loaded, laid out as in `golden/spec/program.py`.",
         ),
+        *(_peeks(config) if config.residual else ()),
+    )
+
+
+def _peeks(config: EngineConfig) -> tuple[Register, ...]:
+    last = config.activation_bytes // WORD_BYTES - 1
+    return (
         Register(
             name="peek_address",
             offset=0x058,
@@ -318,7 +331,7 @@ def _memories(config: EngineConfig) -> tuple[Register, ...]:
     )
 
 
-def _counters(config: EngineConfig) -> tuple[Register, ...]:
+def _counters() -> tuple[Register, ...]:
     def count(name: str, offset: int, text: str, *, latch: bool = False) -> Register:
         field = Field(name=name, lsb=0, width=32, text="")
         return Register(name=name, offset=offset, fields=(field,), latch=latch, text=text)
@@ -350,6 +363,14 @@ def _counters(config: EngineConfig) -> tuple[Register, ...]:
 def _exits(config: EngineConfig) -> tuple[Register, ...]:
     exits = Array("exit", config.decision.n_exits, EXIT_STRIDE)
     low, high = any_threshold_bounds(config.decision)
+    left = Register(
+        name="left",
+        offset=EXIT_BASE + 0x04,
+        arrays=(exits,),
+        fields=(Field(name="count", lsb=0, width=32, text=""),),
+        memory=True,
+        text="Images that left at an exit, modulo 2**32.",
+    )
     return (
         Register(
             name="threshold",
@@ -370,12 +391,5 @@ def _exits(config: EngineConfig) -> tuple[Register, ...]:
             ),
             text="Threshold of an exit; that of the final one does not count.",
         ),
-        Register(
-            name="left",
-            offset=EXIT_BASE + 0x04,
-            arrays=(exits,),
-            fields=(Field(name="count", lsb=0, width=32, text=""),),
-            memory=True,
-            text="Images that left at an exit, modulo 2**32.",
-        ),
+        *((left,) if config.counters else ()),
     )

@@ -97,6 +97,12 @@ WORDS: tuple[tuple[str, str | None], ...] = (
 DRAIN_WORD = 14
 """First word that the drain reads: it is loaded when the tiles before have left."""
 
+LOOPS = (
+    "run_steps", "kernel_columns", "kernel_rows", "window_columns", "window_rows",
+    "out_columns", "out_rows", "groups",
+)  # fmt: skip
+"""Counts of the loops, the innermost first."""
+
 SIGNED_FIELDS = ("row_start", "column_start")
 """Fields in two's complement; all others are not negative, and so are sums of steps and starts
 where they are inside."""

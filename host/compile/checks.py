@@ -8,7 +8,9 @@ from ...golden.network import IntegerNetwork
 from ...golden.parameters import prove_accumulator
 from ...golden.spec.criteria import Criterion
 from ...golden.spec.engine import ACCUMULATOR_WIDTH, EngineConfig
+from ...golden.spec.operation import LOOPS, Operation
 from .errors import CompileError
+from .graph import Step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,26 @@ def check_network(network: IntegerNetwork, config: EngineConfig, *, branches: bo
                 prove_accumulator(layer, network.parameters[layer.name], ACCUMULATOR_WIDTH)
     except ValueError as error:
         raise CompileError(str(error)) from error
+
+
+def check_additions(name: str, steps: Sequence[Step], config: EngineConfig) -> None:
+    """Raise `CompileError` if a network has residual additions and the engine has none."""
+    for step in steps:
+        if step.residual is not None and not config.residual:
+            raise CompileError(
+                f"Engine for {name} must have residual additions, not be without: "
+                f"there is one at {step.place}"
+            )
+
+
+def check_counts(places: Sequence[str], operations: Sequence[Operation], bits: int) -> None:
+    """Raise `CompileError` if a loop has more iterations than an engine counts."""
+    for place, operation in zip(places, operations, strict=True):
+        for name in (*LOOPS, "tile_spacing"):
+            count = getattr(operation, name)
+            if count > 1 << bits:
+                thing = name.replace("_", " ").capitalize()
+                raise CompileError(f"{thing} must be in 1..{1 << bits}, not {count} (in {place})")
 
 
 def check_memories(

@@ -12,9 +12,9 @@ from ...golden.network import IntegerNetwork
 from ...golden.program_check import check_program
 from ...golden.spec.engine import EngineConfig
 from ...golden.spec.layout import AnnotatedProgram, OperationNote, TensorLayout
-from ...golden.spec.operation import WORDS, Operation
+from ...golden.spec.operation import LOOPS, NARROW, WORDS, Operation
 from ...golden.spec.program import Program
-from .checks import MemoryUse, check_memories, check_network
+from .checks import MemoryUse, check_additions, check_counts, check_memories, check_network
 from .errors import CompileError
 from .graph import IMAGE, Step, steps_of
 from .loops import Fields
@@ -83,6 +83,7 @@ def compile_network(
     """
     check_network(network, config, branches=branches)
     steps = steps_of(network.topology, fuse=fuse, branches=branches)
+    check_additions(network.name, steps, config)
     steps = pack_pixels(steps, config)
     placed = _place(network, steps, config, keep=keep)
     while (missing := placed.weight_lines - config.weight_lines) > 0:
@@ -125,6 +126,7 @@ def compile_network(
             steps, lowered, weight_bases, channel_bases, strict=True
         )
     )
+    check_counts([step.place for step in steps], operations, config.count_bits)
     # without branches nothing asks for the early ones
     early = network.thresholds or (config.decision.threshold_high,) * (network.n_exits - 1)
     program = Program(
@@ -215,17 +217,22 @@ def fitting_engine(
     branches: bool = True,
     keep: bool = False,
 ) -> EngineConfig:
-    """Return `config` with its memories enlarged to what a network needs."""
+    """Return `config` with all that a network needs: memories, counts, residual additions."""
     options = {"fuse": fuse, "branches": branches, "keep": keep}
     with suppress(CompileError):
         # what fits only in lines that are shared is shared
         compile_network(network, config, **options)
         return config
-    uses = compile_network(network, replace(config, **LARGEST), **options).uses
+    largest = replace(config, residual=True, count_bits=NARROW, **LARGEST)
+    compilation = compile_network(network, largest, **options)
     sizes: dict[str, Any] = {
-        use.memory: max(use.needed, getattr(config, use.memory)) for use in uses
+        use.memory: max(use.needed, getattr(config, use.memory)) for use in compilation.uses
     }
-    return replace(config, **sizes)
+    operations = compilation.program.operations
+    adds = any(operation.residual for operation in operations)
+    counts = [getattr(op, name) for op in operations for name in (*LOOPS, "tile_spacing")]
+    bits = max(config.count_bits, (max(counts) - 1).bit_length())
+    return replace(config, residual=config.residual or adds, count_bits=bits, **sizes)
 
 
 def smallest_engine(network: IntegerNetwork, config: EngineConfig) -> EngineConfig:

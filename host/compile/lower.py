@@ -10,7 +10,6 @@ from ...golden.parameters import LayerParameters
 from ...golden.spec.engine import EngineConfig
 from ...golden.spec.layers import AveragePool, Convolution, FullyConnected
 from ...golden.spec.layout import TensorLayout
-from ...golden.spec.operation import NARROW
 from .graph import IMAGE, Sharing, Step
 from .lanes import IDLE, Lanes, channel_lanes, packed_lanes, shared_lanes
 from .loops import Fields, run_loops, sliding_loops
@@ -172,7 +171,7 @@ def _fully_connected(
     weight = parameters[layer.name].weight
     assert weight is not None
     height, width, n_channels = source.shape
-    loops = run_loops(source.size, config.in_lanes, 1 << NARROW)
+    loops = run_loops(source.size, config.in_lanes, 1 << config.count_bits)
     runs, run_bytes = loops["kernel_columns"], loops["run_steps"] * config.in_lanes
     pitch = source.row_step // source.pixel_step
     spread = np.zeros((layer.out_features, height, pitch, source.pixel_step), np.int8)

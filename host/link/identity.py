@@ -1,12 +1,14 @@
 """What a board says that it is, and whether a program runs there."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from ...golden.spec import engine_registers as engine_map
 from ...golden.spec import link
 from ...golden.spec.decision import DecisionConfig
 from ...golden.spec.engine import EngineConfig
 from ...golden.spec.link import BoardStatus
+from ...golden.spec.operation import LOOPS
 from ...golden.spec.program import Program
 from .errors import BoardError
 
@@ -86,10 +88,12 @@ def identify(status: BoardStatus, registers: bytes) -> Identity:
             f"{engine_map.VERSION_MINOR}, not {major}.{minor} (build it with this release)"
         )
     decision = values["decision"]
+    array: dict[str, Any] = dict(values["array"])
+    array |= {name: bool(array[name]) for name in ("residual", "checks", "counters")}
+    array |= {name: values[name][name] for name in _NAMES[4:]}
     try:
         engine = EngineConfig(
-            **values["array"],
-            **{name: values[name][name] for name in _NAMES[4:]},
+            **array,
             decision=DecisionConfig(
                 n_classes=decision["classes"],
                 n_exits=decision["exits"],
@@ -135,6 +139,16 @@ def check_program(identity: Identity, program: Program) -> None:
         ("bytes of activations", board.activation_bytes, needed.activation_bytes),
         ("exits", board.decision.n_exits, len(program.thresholds)),
         ("classes", board.decision.n_classes, program.n_classes),
+        ("iterations of a loop", 1 << board.count_bits, _most_iterations(program)),
     ):
         if needs > has:
             raise BoardError(f"Program must have at most {has} {thing} on the board, not {needs}")
+    if not board.residual and any(operation.residual for operation in program.operations):
+        raise BoardError("Program must have no residual additions on a board without, not some")
+
+
+def _most_iterations(program: Program) -> int:
+    counts: list[int] = [
+        getattr(operation, loop) for operation in program.operations for loop in LOOPS
+    ]
+    return max(counts)

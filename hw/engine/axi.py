@@ -101,7 +101,9 @@ class AxiEngine(wiring.Component):
         m.submodules.bank = bank = RegisterBank(engine_registers(config))
         m.submodules.intake = intake = ImageIntake()
         m.submodules.notes = notes = ImageNotes(N_INSIDE)
-        m.submodules.counters = counters = ImageCounters(1 << EXITS_MAX.bit_length())
+        counters = None
+        if config.counters:
+            m.submodules.counters = counters = ImageCounters(1 << EXITS_MAX.bit_length())
         engine = Engine(config, self._family)
         drop, reset = Signal(), Signal()
         m.submodules.engine = ResetInserter(reset)(engine)
@@ -145,7 +147,10 @@ class AxiEngine(wiring.Component):
         offered = Signal()
         m.d.comb += offered.eq(engine.o.valid & ~reset)
         self._elaborate_results(m, engine.o, offered, notes, counters)
-        self._elaborate_counters(m, bank, engine, counters, intake)
+        if counters is not None:
+            self._elaborate_counters(m, bank, engine, counters, intake)
+        if counters is not None or config.residual:
+            self._elaborate_reads(m, bank, engine, counters)
         return m
 
     def _elaborate_faults(self, m, bank, engine, drop, reset):
@@ -206,13 +211,18 @@ class AxiEngine(wiring.Component):
         bus = self.m_axis
         given = Signal()
         error = notes.first_dropped
+        ready = 1
+        if counters is not None:
+            ready = counters.ready
+            m.d.comb += [
+                counters.count.eq(given),
+                counters.place.eq(Mux(error, EXITS_MAX, results.payload.exit_index)),
+            ]
         # the bus has registers of its own: a reset of the engine takes nothing from it
         m.d.comb += [
-            given.eq(notes.first & (error | offered) & ~bus.tvalid & counters.ready),
+            given.eq(notes.first & (error | offered) & ~bus.tvalid & ready),
             notes.pop.eq(given),
             results.ready.eq(given & ~error),
-            counters.count.eq(given),
-            counters.place.eq(Mux(error, EXITS_MAX, results.payload.exit_index)),
             bus.tkeep.eq(~0),
             bus.tlast.eq(1),
         ]
@@ -225,8 +235,7 @@ class AxiEngine(wiring.Component):
                 m.d.sync += bus.tdata[field.lsb : field.lsb + field.width].eq(value)
 
     def _elaborate_counters(self, m, bank, engine, counters, intake):
-        """Count images and cycles, and read what lies in memories."""
-        registers = engine_registers(self.config)
+        """Count images and cycles."""
         images = Signal(32)
         with m.If(bank.control_clear_counters):
             m.d.sync += images.eq(0)
@@ -245,24 +254,32 @@ class AxiEngine(wiring.Component):
             bank.cycles_high_cycles_high.eq(high),
         ]
 
-        # -- reads: a counter, or a word of the activation memory when that has come ---------------
+    def _elaborate_reads(self, m, bank, engine, counters):
+        """Answer reads of what lies in memories: counters, words of the activation memory."""
         port = bank.memory
-        stride_bits = (EXIT_STRIDE // WORD_BYTES).bit_length() - 1
-        of_exit = port.address >= EXIT_BASE // WORD_BYTES
-        peeks = Signal()
-        waited = Signal(range(ActivationMemory.word_latency + 1))
-        word = Signal.like(bank.peek_address_word)
-        come = peeks & (waited == ActivationMemory.word_latency)
-        m.d.comb += [
-            peeks.eq(port.read & (port.address == registers.address("peek_data") // WORD_BYTES)),
-            counters.read.eq(port.read & ~peeks),
-            counters.read_place.eq(Mux(of_exit, port.address[stride_bits:][:4], EXITS_MAX)),
-            port.done.eq(counters.done | come),
-            port.data.eq(Mux(peeks, engine.peek_word, counters.value)),
-            engine.peek_address.eq(Cat(0, 0, word)),
-        ]
-        m.d.sync += waited.eq(Mux(peeks & ~come, waited + 1, 0))
-        with m.If(bank.peek_address_written):
-            m.d.sync += word.eq(bank.peek_address_word)
-        with m.Elif(come):
-            m.d.sync += word.eq(word + 1)
+        peeks, come = Signal(), Signal()
+        if self.config.residual:
+            waited = Signal(range(ActivationMemory.word_latency + 1))
+            word = Signal.like(bank.peek_address_word)
+            address = engine_registers(self.config).address("peek_data") // WORD_BYTES
+            m.d.comb += [
+                peeks.eq(port.read & (port.address == address)),
+                come.eq(peeks & (waited == ActivationMemory.word_latency)),
+                port.data.eq(engine.peek_word),
+                port.done.eq(come),
+                engine.peek_address.eq(Cat(0, 0, word)),
+            ]
+            m.d.sync += waited.eq(Mux(peeks & ~come, waited + 1, 0))
+            with m.If(bank.peek_address_written):
+                m.d.sync += word.eq(bank.peek_address_word)
+            with m.Elif(come):
+                m.d.sync += word.eq(word + 1)
+        if counters is not None:
+            stride_bits = (EXIT_STRIDE // WORD_BYTES).bit_length() - 1
+            of_exit = port.address >= EXIT_BASE // WORD_BYTES
+            m.d.comb += [
+                counters.read.eq(port.read & ~peeks),
+                counters.read_place.eq(Mux(of_exit, port.address[stride_bits:][:4], EXITS_MAX)),
+            ]
+            with m.If(~peeks):
+                m.d.comb += [port.data.eq(counters.value), port.done.eq(counters.done)]

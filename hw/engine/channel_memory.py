@@ -1,10 +1,11 @@
 """Biases and multipliers of the channels."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.engine import EngineConfig
+from .delay import Delay
 from .requantizer import ChannelLine, Requantizer
 from .wide_memory import WideMemory
 
@@ -56,18 +57,15 @@ class ChannelMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        line = self.line
-        for cycle in range(Requantizer.latency):
-            before = Signal.like(self.line, name=f"line_{cycle}", reset_less=True)
-            m.d.sync += before.eq(line)
-            line = before
+        m.submodules.before = before = Delay(self.line.shape(), Requantizer.latency, self._family)
+        m.d.comb += before.i.eq(self.line)
         m.submodules.memory = memory = WideMemory(
             2 * config.requantizers, 2 * config.channel_lines, self._family
         )
         lane_bits = (config.requantizers - 1).bit_length()
         address = self.word_address
         m.d.comb += [
-            memory.line.eq(Mux(self.again, Cat(1, line), Cat(0, self.line))),
+            memory.line.eq(Mux(self.again, Cat(1, before.o), Cat(0, self.line))),
             self.scales.eq(memory.data.as_value()),
             # word, pass, lane, line
             memory.word_address.eq(

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.engine import EngineConfig
+from ...golden.spec.operation import LOOPS
 from .payload import Descriptor, address_width, offset_width
 
 __all__ = ["DescriptorCheck", "LogitCheck", "ReadCheck"]
@@ -65,10 +66,15 @@ class DescriptorCheck(wiring.Component):
             "weight_base": config.weight_lines,
             "channel_base": config.channel_lines,
             # counts less one
+            **dict.fromkeys((*LOOPS, "tile_spacing"), 1 << config.count_bits),
             "drain_steps": config.tile_steps,
             "last_group_steps": config.tile_steps,
         }  # fmt: skip
-        wrong = [_reaches(fields[name], limit) for name, limit in limits.items()]
+        wrong = [
+            _reaches(fields[name], limit)
+            for name, limit in limits.items()
+            if limit < 1 << len(fields[name])
+        ]
         # a row may be all the lines there are
         row = fields.row_weight_lines
         wrong.append(row[line_bits + 1 :].any() | (row[line_bits] & row[:line_bits].any()))
@@ -76,6 +82,8 @@ class DescriptorCheck(wiring.Component):
             high = fields[name][offset - 1 :]
             wrong.append(high.any() & ~high.all())
         wrong.append(_reaches(self.source, config.activation_bytes))
+        if not config.residual:
+            wrong.append(fields.residual)
         wrong.append(fields.logits & _reaches(fields.exit_index, config.decision.n_exits))
 
         found = Signal(len(wrong))

@@ -99,6 +99,13 @@ class DeepMemory(wiring.Component):
             ]
             for name, line in places:
                 reader = memory.read_port()
+                if self._family == "ice40":
+                    # a register of the line takes fewer cells than one of the data
+                    early = Signal.like(line, name=f"{name}_line", reset_less=True)
+                    m.d.sync += early.eq(line)
+                    m.d.comb += reader.addr.eq(early)
+                    last[name] = reader.data
+                    continue
                 answer = Signal(len(self.data), name=f"{name}_{number}", reset_less=True)
                 m.d.comb += reader.addr.eq(line)
                 m.d.sync += answer.eq(reader.data)

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ...golden.spec.engine import EngineConfig
 from .activation_memory import ActivationMemory
 from .channel_memory import ChannelMemory
+from .delay import Delay
 from .drain_lane import DrainLane
 from .payload import (
     ACCUMULATOR,
@@ -119,8 +120,13 @@ class Drain(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config, fields = self._config, self.descriptor
+        config = self._config
         lanes = config.requantizers
+        fields = Signal.like(self.descriptor)
+        m.d.comb += fields.eq(self.descriptor)
+        if not config.residual:
+            # all that only a second pass needs goes with it
+            m.d.comb += fields.residual.eq(0)
 
         m.submodules.pointer = pointer = TilePointer(config)
         m.d.comb += [
@@ -128,6 +134,7 @@ class Drain(wiring.Component):
             pointer.start.eq(self.start),
             pointer.tile.eq(self.tile),
             pointer.tile_end.eq(self.tile_end),
+            self.faults.eq(pointer.faults),
         ]
 
         # -- the shift register -------------------------------------------------------------------
@@ -139,46 +146,40 @@ class Drain(wiring.Component):
                 m.d.sync += held[lane].eq(held[lane + lanes])
 
         # -- emissions, and where they stand `cycle` cycles later ---------------------------------
-        valid, emission = [pointer.valid], [pointer.emission]
-        for cycle in range(1, DrainLane.ADDED):
+        valid, emission = [pointer.valid], {0: pointer.emission}
+        wanted = [DrainLane.REQUANTIZED]
+        if config.residual:
+            wanted = [READ - 1, DrainLane.REQUANTIZED - 1, DrainLane.ADDED - 1]
+        for before, cycle in pairwise([0, *wanted]):
+            delay = Delay(Emission(config), cycle - before, self._family)
+            m.submodules[f"emission_{cycle}"] = delay
+            m.d.comb += delay.i.eq(emission[before])
+            emission[cycle] = delay.o
+        for cycle in range(1, DrainLane.ADDED if config.residual else DrainLane.REQUANTIZED + 1):
             valid.append(Signal(name=f"valid_{cycle}"))
-            emission.append(Signal(Emission(config), name=f"emission_{cycle}", reset_less=True))
             # nothing is left behind the first pass when an operation with a second one begins
-            goes_on = fields.residual if cycle == DrainLane.REQUANTIZED else 1
-            m.d.sync += [valid[-1].eq(valid[-2] & goes_on), emission[-1].eq(emission[-2])]
+            goes_on = fields.residual if config.residual and cycle == DrainLane.REQUANTIZED else 1
+            m.d.sync += valid[-1].eq(valid[-2] & goes_on)
         # a value is there behind the first pass, or behind the second
         there, step = [Signal(name="there")], [Signal(Emission(config), reset_less=True)]
-        before, before_sum = DrainLane.REQUANTIZED - 1, DrainLane.ADDED - 1
-        m.d.sync += [
-            there[0].eq(Mux(fields.residual, valid[before_sum], valid[before])),
-            step[0].eq(Mux(fields.residual, emission[before_sum], emission[before])),
-        ]
+        if config.residual:
+            once, twice = DrainLane.REQUANTIZED - 1, DrainLane.ADDED - 1
+            m.d.sync += [
+                there[0].eq(Mux(fields.residual, valid[twice], valid[once])),
+                step[0].eq(Mux(fields.residual, emission[twice], emission[once])),
+            ]
+        else:
+            m.d.comb += [
+                there[0].eq(valid[DrainLane.REQUANTIZED]),
+                step[0].eq(emission[DrainLane.REQUANTIZED]),
+            ]
         for cycle in range(1, WRITE):
             there.append(Signal(name=f"there_{cycle}"))
             step.append(Signal(Emission(config), name=f"step_{cycle}", reset_less=True))
             m.d.sync += [there[-1].eq(there[-2]), step[-1].eq(step[-2])]
 
-        # -- the other operand --------------------------------------------------------------------
-        # with a carry, as `TilePointer` has
-        beside = Signal(address_width(config) + 1)
-        operand = Signal.like(beside)
-        beyond = Signal()
-        m.d.sync += [
-            beside.eq(fields.residual_base - fields.out_base),
-            operand.eq(emission[READ - 1].address + beside),
-            beyond.eq(self.reads & (operand >= config.activation_bytes)),
-        ]
-        m.d.comb += [
-            self.word_address.eq(operand),
-            self.reads.eq(valid[READ] & fields.residual),
-            self.faults.eq(pointer.faults),
-            self.faults.read.eq(beyond),
-        ]
-        place = emission[DrainLane.REQUANTIZED - 1].address[:2]
-        word = Signal.like(self.word, name="word_held", reset_less=True)
-        m.d.sync += word.eq(self.word)
-
         # -- the lanes ----------------------------------------------------------------------------
+        others = self._elaborate_others(m, valid, emission) if config.residual else [0] * lanes
         m.submodules.channels = channels = ChannelMemory(config, self._family)
         m.submodules.maximum = maximum = WindowMaximum(config)
         m.d.comb += [
@@ -195,16 +196,11 @@ class Drain(wiring.Component):
         m.d.sync += [after.eq(before) for before, after in pairwise(marks)]
         for number in range(lanes):
             m.submodules[f"lane_{number}"] = lane = DrainLane(self._family)
-            # lanes are neighbours: their number divides their common address
-            choices = Array(word[first + number] for first in range(0, 4, lanes))
-            index = place[(lanes - 1).bit_length() :]
-            other = Signal(8, name=f"other_{number}", reset_less=True)
-            m.d.sync += other.eq(choices[index] if len(index) else choices[0])
             m.d.comb += [
                 lane.accumulator.eq(held[number]),
                 lane.scale.eq(channels.scales[number]),
-                lane.other.eq(other),
-                lane.again.eq(valid[DrainLane.REQUANTIZED]),
+                lane.other.eq(others[number]),
+                lane.again.eq(valid[DrainLane.REQUANTIZED] if config.residual else 0),
                 lane.out_signed.eq(fields.out_signed),
                 lane.other_signed.eq(fields.other_signed),
                 lane.sum_signed.eq(fields.sum_signed),
@@ -244,3 +240,34 @@ class Drain(wiring.Component):
             self.logit_valid.eq(marked[0]),
             self.logit_last.eq(ends & ~marked[1:].any()),
         ]
+
+    def _elaborate_others(self, m, valid, emission):
+        """Read the other operand of a residual addition; return the byte of each lane."""
+        config, fields = self._config, self.descriptor
+        lanes = config.requantizers
+        # with a carry, as `TilePointer` has
+        beside = Signal(address_width(config) + 1)
+        operand = Signal.like(beside)
+        beyond = Signal()
+        m.d.sync += [
+            beside.eq(fields.residual_base - fields.out_base),
+            operand.eq(emission[READ - 1].address + beside),
+            beyond.eq(self.reads & (operand >= config.activation_bytes)),
+        ]
+        m.d.comb += [
+            self.word_address.eq(operand),
+            self.reads.eq(valid[READ] & fields.residual),
+            self.faults.read.eq(beyond),
+        ]
+        place = emission[DrainLane.REQUANTIZED - 1].address[:2]
+        word = Signal.like(self.word, name="word_held", reset_less=True)
+        m.d.sync += word.eq(self.word)
+        others = []
+        for number in range(lanes):
+            # lanes are neighbours: their number divides their common address
+            choices = Array(word[first + number] for first in range(0, 4, lanes))
+            index = place[(lanes - 1).bit_length() :]
+            other = Signal(8, name=f"other_{number}", reset_less=True)
+            m.d.sync += other.eq(choices[index] if len(index) else choices[0])
+            others.append(other)
+        return others

@@ -1,10 +1,11 @@
 """One lane of the drain: an accumulator becomes eight bits."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .channel_memory import ChannelMemory
+from .delay import Delay
 from .payload import ACCUMULATOR
 from .requantizer import ChannelLine, Requantizer
 
@@ -55,13 +56,10 @@ class DrainLane(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.requantizer = requantizer = Requantizer(self._family)
-        accumulator = self.accumulator
-        for cycle in range(self.SCALE):
-            delayed = Signal(ACCUMULATOR, name=f"accumulator_{cycle}", reset_less=True)
-            m.d.sync += delayed.eq(accumulator)
-            accumulator = delayed
+        m.submodules.waiting = waiting = Delay(ACCUMULATOR, self.SCALE, self._family)
         m.d.comb += [
-            requantizer.accumulator.eq(accumulator),
+            waiting.i.eq(self.accumulator),
+            requantizer.accumulator.eq(waiting.o),
             requantizer.scale.eq(self.scale),
             requantizer.again.eq(self.again),
             requantizer.is_signed.eq(Mux(self.again, self.sum_signed, self.out_signed)),

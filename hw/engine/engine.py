@@ -9,8 +9,10 @@ from ..decision.unit import DecisionUnit
 from .activation_memory import ActivationMemory
 from .checks import DescriptorCheck, LogitCheck, ReadCheck
 from .controller import Controller
+from .delay import Delay
 from .descriptor_fetch import DescriptorFetch
 from .drain import Drain
+from .ice40 import SinglePortMemory
 from .image_loader import ImageLoader
 from .loops import Loops
 from .mac_array import MacArray
@@ -101,12 +103,10 @@ class Engine(wiring.Component):
         config = self.config
         m.submodules.controller = controller = Controller(config)
         m.submodules.descriptor_fetch = program = DescriptorFetch(config)
-        m.submodules.loops = loops = Loops(config)
-        m.submodules.operand_fetch = fetch = OperandFetch(config)
+        m.submodules.loops = loops = Loops(config, self._family)
         m.submodules.activation_memory = activations = ActivationMemory(config, self._family)
-        m.submodules.weight_memory = weights = WideMemory(
-            config.line_bytes // 4, config.weight_lines, self._family
-        )
+        m.submodules.weight_memory = weights = self._weight_memory()
+        m.submodules.operand_fetch = fetch = OperandFetch(config, self._family, weights.latency)
         m.submodules.mac_array = array = MacArray(config, self._family)
         m.submodules.drain = drain = Drain(config, self._family)
         m.submodules.image_loader = loader = ImageLoader(config)
@@ -176,17 +176,16 @@ class Engine(wiring.Component):
             array.valid.eq(fetch.operands_valid),
             array.last.eq(fetch.operands_last),
         ]
-        end = [loops.step.tile]
-        for cycle in range(OperandFetch.latency + array.latency):
-            end.append(Signal(TileEnd(), name=f"tile_end_{cycle}", reset_less=True))
-            m.d.sync += end[-1].eq(end[-2])
+        cycles = OperandFetch.latency + array.latency
+        m.submodules.tile_end = end = Delay(TileEnd(), cycles, self._family)
+        m.d.comb += end.i.eq(loops.step.tile)
 
         # -- from the array to memory and decision unit -------------------------------------------
         drain_writes = drain.transfer.enable.any()
         m.d.comb += [
             drain.accumulators.eq(array.accumulators),
             drain.tile.eq(array.tile),
-            drain.tile_end.eq(end[-1]),
+            drain.tile_end.eq(end.o),
             loader.granted.eq(~drain_writes & ~drain.reads),
             activations.transfer.eq(Mux(drain_writes, drain.transfer, loader.transfer)),
             activations.word_address.eq(Mux(drain.reads, drain.word_address, self.peek_address)),
@@ -200,10 +199,21 @@ class Engine(wiring.Component):
         ]
         with m.If(drain.reads):
             m.d.comb += activations.transfer.enable.eq(0)
-        self._elaborate_checks(m, source)
+        m.d.comb += [
+            self.faults.image_short.eq(loader.short),
+            self.faults.image_long.eq(loader.long),
+            self.faults.image_keep.eq(self.i.valid & self.i.ready & self.i.payload.spoiled),
+        ]
+        if config.checks:
+            self._elaborate_checks(m, source)
         for inner, port in zip(unit.thresholds, self.thresholds, strict=True):
             m.d.comb += inner.eq(port)
         return m
+
+    def _weight_memory(self):
+        if self._family == "ice40" and SinglePortMemory.holds(self.config):
+            return SinglePortMemory(self.config.weight_lines)
+        return WideMemory(self.config.line_bytes // 4, self.config.weight_lines, self._family)
 
     def _elaborate_checks(self, m, source):
         """Tell what is wrong, where addresses and counts are made."""
@@ -223,9 +233,6 @@ class Engine(wiring.Component):
             logits.valid.eq(drain.logit_valid),
             logits.last.eq(drain.logit_last),
             logits.missing.eq(drain.logit_missing),
-            self.faults.image_short.eq(parts.image_loader.short),
-            self.faults.image_long.eq(parts.image_loader.long),
-            self.faults.image_keep.eq(self.i.valid & self.i.ready & self.i.payload.spoiled),
             self.faults.descriptor.eq(descriptors.illegal),
             self.faults.program.eq(parts.descriptor_fetch.past),
             self.faults.read.eq(reads.beyond | drain.faults.read),

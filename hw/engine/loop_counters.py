@@ -4,16 +4,10 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ...golden.spec.operation import NARROW
+from ...golden.spec.operation import LOOPS, NARROW
 from .payload import Descriptor
 
-__all__ = ["LEVELS", "Advance", "LoopCounters"]
-
-LEVELS = (
-    "run_steps", "kernel_columns", "kernel_rows", "window_columns", "window_rows",
-    "out_columns", "out_rows", "groups",
-)  # fmt: skip
-"""Counts of the loops, the innermost first."""
+__all__ = ["Advance", "LoopCounters"]
 
 
 class Advance(data.StructLayout):
@@ -28,11 +22,16 @@ class Advance(data.StructLayout):
     """
 
     def __init__(self):
-        super().__init__(dict.fromkeys((*LEVELS, "run_ends", "tile_ends", "group_ends"), 1))
+        super().__init__(dict.fromkeys((*LOOPS, "run_ends", "tile_ends", "group_ends"), 1))
 
 
 class LoopCounters(wiring.Component):
     """Count the iterations of all loops. Each counter knows whether it is in its last iteration.
+
+    Parameters
+    ----------
+    count_bits : int
+        As of `EngineConfig`.
 
     Members
     -------
@@ -54,7 +53,8 @@ class LoopCounters(wiring.Component):
         The present step is the operation's last.
     """
 
-    def __init__(self):
+    def __init__(self, count_bits: int = NARROW):
+        self._count_bits = count_bits
         super().__init__(
             {
                 "descriptor": In(Descriptor()),
@@ -73,19 +73,21 @@ class LoopCounters(wiring.Component):
         fields, prepare, go, advance = self.descriptor, self.prepare, self.go, self.advance
 
         # a row outside is one step, whatever its columns and runs
-        ends = {level: self.final[level] | ~self.inside for level in LEVELS[:2]}
-        ends |= {level: self.final[level] for level in LEVELS[2:]}
+        ends = {level: self.final[level] | ~self.inside for level in LOOPS[:2]}
+        ends |= {level: self.final[level] for level in LOOPS[2:]}
         # carry[k]: all levels inside level k are in their last iteration
         carry = [1]
-        for level in LEVELS:
+        for level in LOOPS:
             carry.append(carry[-1] & ends[level])
-        for number, level in enumerate(LEVELS):
-            count, single = Signal(NARROW, name=f"{level}_left"), Signal(name=f"{level}_single")
+        for number, level in enumerate(LOOPS):
+            count = Signal(self._count_bits, name=f"{level}_left")
+            first = fields[level][: self._count_bits]
+            single = Signal(name=f"{level}_single")
             final = self.final[level]
-            m.d.sync += single.eq(fields[level] == 0)
+            m.d.sync += single.eq(first == 0)
             m.d.comb += advance[level].eq(go & carry[number] & ~ends[level])
             with m.If(prepare | (go & carry[number + 1])):
-                m.d.sync += [count.eq(fields[level]), final.eq(single)]
+                m.d.sync += [count.eq(first), final.eq(single)]
             with m.Elif(go & carry[number]):
                 m.d.sync += [count.eq(count - 1), final.eq(count == 1)]
         m.d.comb += [
@@ -102,11 +104,12 @@ class LoopCounters(wiring.Component):
             m.d.sync += running.eq(0)
 
         # -- tiles do not end before the drain is ready for them ----------------------------------
-        spacing = Signal(NARROW)
+        tile_spacing = fields.tile_spacing[: self._count_bits]
+        spacing = Signal.like(tile_spacing, name="spacing_left")
         spaced = Signal()
         m.d.comb += go.eq(running & (spaced | ~carry[3]))
         with m.If(go & carry[3]):
-            m.d.sync += [spacing.eq(fields.tile_spacing), spaced.eq(fields.tile_spacing == 0)]
+            m.d.sync += [spacing.eq(tile_spacing), spaced.eq(tile_spacing == 0)]
         with m.Elif(~spaced):
             m.d.sync += [spacing.eq(spacing - 1), spaced.eq(spacing == 1)]
         with m.If(prepare):

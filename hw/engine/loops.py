@@ -39,8 +39,9 @@ class Loops(wiring.Component):
 
     latency = 3
 
-    def __init__(self, config: EngineConfig):
+    def __init__(self, config: EngineConfig, family: str = "generic"):
         self._config = config
+        self._family = family
         super().__init__(
             {
                 "descriptor": In(Descriptor()),
@@ -53,8 +54,8 @@ class Loops(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.counters = counters = LoopCounters()
-        m.submodules.rows = rows = Rows(self._config)
+        m.submodules.counters = counters = LoopCounters(self._config.count_bits)
+        m.submodules.rows = rows = Rows(self._config, self._family)
         m.submodules.columns = columns = Columns(self._config)
         m.submodules.lines = lines = Lines(self._config)
 

@@ -7,6 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.engine import EngineConfig
+from .ice40 import ProductPair
 from .multiplier import Multiplier
 from .payload import ACCUMULATOR
 
@@ -61,15 +62,7 @@ class MacArray(wiring.Component):
         m.d.sync += self.tile.eq(valid[-1] & last[-1])
 
         for lane in range(self._config.out_lanes):
-            terms = []
-            for source in range(self._config.in_lanes):
-                multiplier = Multiplier(9, 8, self._family)
-                m.submodules[f"multiplier_{lane}_{source}"] = multiplier
-                m.d.comb += [
-                    multiplier.a.eq(self.activations[source]),
-                    multiplier.b.eq(self.weights[lane][source]),
-                ]
-                terms.append(multiplier.product)
+            terms = self._elaborate_products(m, lane)
             for level in range(self._levels):
                 sums = []
                 for pair in range(0, len(terms), 2):
@@ -82,3 +75,27 @@ class MacArray(wiring.Component):
             with m.If(valid[-1]):
                 m.d.sync += accumulator.eq(Mux(first, 0, accumulator) + terms[0])
         return m
+
+    def _elaborate_products(self, m, lane):
+        """Return the products of an output lane."""
+        weights = self.weights[lane]
+        products = []
+        for source in range(0, self._config.in_lanes, 2):
+            if self._family == "ice40":
+                m.submodules[f"pair_{lane}_{source}"] = pair = ProductPair()
+                for half in range(2):
+                    m.d.comb += [
+                        pair.a[half].eq(self.activations[source + half]),
+                        pair.b[half].eq(weights[source + half]),
+                    ]
+                products += [pair.products[0], pair.products[1]]
+                continue
+            for number in (source, source + 1):
+                multiplier = Multiplier(signed(9), signed(8), self._family)
+                m.submodules[f"multiplier_{lane}_{number}"] = multiplier
+                m.d.comb += [
+                    multiplier.a.eq(self.activations[number]),
+                    multiplier.b.eq(weights[number]),
+                ]
+                products.append(multiplier.product)
+        return products

@@ -1,39 +1,45 @@
 """A pipelined multiplier: registers at its inputs, inside, and at its output."""
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Shape, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from .ice40 import BLOCK_WIDTH, multiply
 
 __all__ = ["Multiplier"]
 
 
 class Multiplier(wiring.Component):
-    """Multiply two signed integers of up to 18 bits.
+    """Multiply two integers of up to 18 bits, signed or not.
 
     Latency: `latency` cycles. Throughput: one product a cycle.
 
     Parameters
     ----------
-    a_width, b_width : int
+    a_shape, b_shape : Shape
+        Unsigned ones of up to 17 bits.
     family : str
         "generic" leaves the choice to the synthesizer; "ecp5" instantiates a MULT18X18D with all
-        of its registers in use, which no synthesizer finds.
+        of its registers in use, which no synthesizer finds; "ice40" an SB_MAC16, whose operands
+        have up to 16 bits.
 
     Members
     -------
-    a, b : In(signed)
-    product : Out(signed)
+    a, b : In
+    product : Out
     """
 
     latency = 3
 
-    def __init__(self, a_width: int, b_width: int, family: str = "generic"):
+    def __init__(self, a_shape: Shape, b_shape: Shape, family: str = "generic"):
         self._family = family
+        width = a_shape.width + b_shape.width
+        either = a_shape.signed or b_shape.signed
         super().__init__(
             {
-                "a": In(signed(a_width)),
-                "b": In(signed(b_width)),
-                "product": Out(signed(a_width + b_width)),
+                "a": In(a_shape),
+                "b": In(b_shape),
+                "product": Out(signed(width) if either else unsigned(width)),
             }
         )
 
@@ -41,6 +47,11 @@ class Multiplier(wiring.Component):
         m = Module()
         if self._family == "ecp5":
             self._instantiate(m)
+            return m
+        if self._family == "ice40":
+            product = Signal(2 * BLOCK_WIDTH)
+            m.submodules.block = multiply(self.a, self.b, product)
+            m.d.comb += self.product.eq(product)
             return m
         a = Signal.like(self.a, reset_less=True)
         b = Signal.like(self.b, reset_less=True)

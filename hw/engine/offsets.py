@@ -78,6 +78,7 @@ class Rows(wiring.Component):
     """Keep the offset of a kernel row, and whether it is in the source.
 
     Two signs tell that: of the offset, and of the offset less the limit, which is kept beside it.
+    For "ice40" it is compared instead, which is slower and takes half the cells.
 
     Members
     -------
@@ -88,8 +89,9 @@ class Rows(wiring.Component):
     inside : Out(1)
     """
 
-    def __init__(self, config: EngineConfig):
+    def __init__(self, config: EngineConfig, family: str = "generic"):
         self._shape = signed(offset_width(config))
+        self._compares = family == "ice40"
         super().__init__(
             {
                 "descriptor": In(Descriptor()),
@@ -104,10 +106,12 @@ class Rows(wiring.Component):
         m = Module()
         fields, advance = self.descriptor, self.advance
         start = fields.row_start.as_signed()
-        start_beyond = Signal(self._shape)
-        m.d.sync += start_beyond.eq(start - fields.row_limit)
+        firsts = {"row": start}
+        if not self._compares:
+            firsts["beyond"] = Signal(self._shape, name="start_beyond")
+            m.d.sync += firsts["beyond"].eq(start - fields.row_limit)
         kernels = []
-        for name, first in (("row", start), ("beyond", start_beyond)):
+        for name, first in firsts.items():
             kernel, window, out = (
                 Signal(self._shape, name=f"{name}_of_{loop}")
                 for loop in ("kernel", "window", "out")
@@ -124,7 +128,9 @@ class Rows(wiring.Component):
                 choices = [(condition, value) for top, condition, value in moves if top >= level]
                 _choose(m, register, choices)
             kernels.append(kernel)
-        m.d.comb += [self.row.eq(kernels[0]), self.inside.eq(~kernels[0][-1] & kernels[1][-1])]
+        row = kernels[0]
+        before_limit = row < fields.row_limit if self._compares else kernels[1][-1]
+        m.d.comb += [self.row.eq(row), self.inside.eq(~row[-1] & before_limit)]
         return m
 
 

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.engine import EngineConfig
 from .activation_memory import ActivationMemory
+from .delay import Delay
 from .payload import Step, address_width, offset_width
 from .wide_memory import WideMemory
 
@@ -19,6 +20,14 @@ class OperandFetch(wiring.Component):
     """Address both memories and give their data to the array in the same cycle.
 
     Latency: `latency` cycles from `step` to the operands. Throughput: a step a cycle.
+
+    Parameters
+    ----------
+    config : EngineConfig
+    family : str
+        See `Delay`.
+    weight_latency : int
+        Of the weight memory.
 
     Members
     -------
@@ -41,8 +50,15 @@ class OperandFetch(wiring.Component):
 
     latency = ADDRESSED + ActivationMemory.latency
 
-    def __init__(self, config: EngineConfig):
+    def __init__(
+        self,
+        config: EngineConfig,
+        family: str = "generic",
+        weight_latency: int = WideMemory.latency,
+    ):
         self._config = config
+        self._family = family
+        self._weight_latency = weight_latency
         offset = offset_width(config)
         super().__init__(
             {
@@ -94,11 +110,9 @@ class OperandFetch(wiring.Component):
             m.d.sync += self.mask[lane].eq(inside[1] & starts & ends)
 
         # -- the weights of the step in the cycle of its activations ------------------------------
-        line = [self.step.line]
-        for cycle in range(self.latency - WideMemory.latency):
-            line.append(Signal(len(self.line), name=f"line_{cycle}", reset_less=True))
-            m.d.sync += line[-1].eq(line[-2])
-        m.d.comb += self.line.eq(line[-1])
+        line = Delay(self.line.shape(), self.latency - self._weight_latency, self._family)
+        m.submodules.line = line
+        m.d.comb += [line.i.eq(self.step.line), self.line.eq(line.o)]
 
         valid, last = [self.valid], [self.step.last]
         for cycle in range(self.latency):

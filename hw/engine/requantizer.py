@@ -1,11 +1,12 @@
 """From an accumulator to eight bits, and once more for a residual addition."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.engine import ACCUMULATOR_WIDTH
 from ...golden.spec.numbers import MULTIPLIER_WIDTH
+from .delay import Delay
 from .multiplier import Multiplier
 from .payload import ACCUMULATOR
 from .round_shift import RoundShift
@@ -69,8 +70,8 @@ class Requantizer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         high_width = ACCUMULATOR_WIDTH - LOW_WIDTH
-        low = Multiplier(LOW_WIDTH + 1, MULTIPLIER_WIDTH + 1, self._family)
-        high = Multiplier(high_width, MULTIPLIER_WIDTH + 1, self._family)
+        low = Multiplier(signed(LOW_WIDTH + 1), unsigned(MULTIPLIER_WIDTH), self._family)
+        high = Multiplier(signed(high_width), unsigned(MULTIPLIER_WIDTH), self._family)
         m.submodules.low, m.submodules.high = low, high
 
         # -- cycle 1: the bias --------------------------------------------------------------------
@@ -87,19 +88,20 @@ class Requantizer(wiring.Component):
 
         # what a product needs comes with it
         pass_of = data.StructLayout({"shift_less_one": 6, "logit": 1, "again": 1, "is_signed": 1})
-        passes = [Signal(pass_of, name="pass")]
-        m.d.comb += [
-            passes[0].shift_less_one.eq(self.scale.shift_less_one),
-            passes[0].logit.eq(self.scale.logit),
-            passes[0].again.eq(self.again),
-            passes[0].is_signed.eq(self.is_signed),
+        begun, added = (Signal(pass_of, name=name, reset_less=True) for name in ("begun", "added"))
+        multiplied = Delay(pass_of, 1 + Multiplier.latency + 1, self._family)
+        m.submodules.multiplied = multiplied
+        m.d.sync += [
+            begun.shift_less_one.eq(self.scale.shift_less_one),
+            begun.logit.eq(self.scale.logit),
+            begun.again.eq(self.again),
+            begun.is_signed.eq(self.is_signed),
+            added.eq(multiplied.o),
         ]
-        for cycle in range(2 + Multiplier.latency + 2):
-            passes.append(Signal(pass_of, name=f"pass_{cycle}", reset_less=True))
-            m.d.sync += passes[-1].eq(passes[-2])
+        m.d.comb += multiplied.i.eq(begun)
 
         # -- cycle 2: what is multiplied ----------------------------------------------------------
-        again = passes[1].again
+        again = begun.again
         low_operand = Signal(signed(LOW_WIDTH + 1), reset_less=True)
         high_operand = Signal(signed(high_width), reset_less=True)
         low_factor = Signal(MULTIPLIER_WIDTH, reset_less=True)
@@ -113,8 +115,8 @@ class Requantizer(wiring.Component):
         m.d.comb += [
             low.a.eq(low_operand),
             high.a.eq(high_operand),
-            low.b.eq(Cat(low_factor, Const(0, 1)).as_signed()),
-            high.b.eq(Cat(high_factor, Const(0, 1)).as_signed()),
+            low.b.eq(low_factor),
+            high.b.eq(high_factor),
         ]
 
         # -- a register behind the multipliers, which may lie far away; their sum ------------------
@@ -125,17 +127,17 @@ class Requantizer(wiring.Component):
         m.d.sync += [
             low_product.eq(low.product),
             high_product.eq(high.product),
-            product.eq(low_product + Mux(passes[-2].again, beside, above)),
+            product.eq(low_product + Mux(multiplied.o.again, beside, above)),
         ]
 
         m.submodules.round_shift = round_shift = RoundShift(len(product))
         m.d.comb += [
             round_shift.x.eq(product),
-            round_shift.shift_less_one.eq(passes[-1].shift_less_one),
-            round_shift.is_signed.eq(passes[-1].is_signed),
+            round_shift.shift_less_one.eq(added.shift_less_one),
+            round_shift.is_signed.eq(added.is_signed),
             self.value.eq(round_shift.y),
         ]
-        logit = passes[-1].logit
+        logit = added.logit
         for cycle in range(RoundShift.latency):
             before, logit = logit, Signal(name=f"logit_{cycle}", reset_less=True)
             m.d.sync += logit.eq(before)

@@ -1,10 +1,17 @@
 """Shift right, round half up, clamp: the last step of every requantization."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 __all__ = ["RoundShift"]
+
+
+OCTET = 8
+"""What the coarse shift goes by."""
+
+NARROW = 11
+"""Bits to which a number is clamped before it is rounded: more than a result has."""
 
 
 class RoundShift(wiring.Component):
@@ -47,22 +54,40 @@ class RoundShift(wiring.Component):
         for cycle in range(self.latency - 1):
             is_signed.append(Signal(name=f"is_signed_{cycle}", reset_less=True))
             m.d.sync += is_signed[-1].eq(is_signed[-2])
-        coarse = Signal.like(self.x, reset_less=True)
-        fine_shift = Signal(3, reset_less=True)
+        # -- by octets: NARROW bits, and those that the fine shift drops --------------------------
+        coarse = Signal(signed(NARROW + OCTET - 1), reset_less=True)
+        octets = Array(self.x >> OCTET * octet for octet in range(8))
+        m.d.sync += coarse.eq(octets[self.shift_less_one[3:]])
+        # of the bits above, whether each octet is nothing but sign
+        starts = range(len(coarse) - 1, len(self.x), OCTET)
+        plain = Signal(len(starts), reset_less=True)
+        for octet, start in enumerate(starts):
+            bits = self.x[start : start + OCTET]
+            m.d.sync += plain[octet].eq(Mux(self.x[-1], bits.all(), ~bits.any()))
+        shift = Signal.like(self.shift_less_one, name="shift_coarse", reset_less=True)
+        negative = [Signal(name=f"negative_{cycle}", reset_less=True) for cycle in range(2)]
         m.d.sync += [
-            coarse.eq(self.x >> (self.shift_less_one[3:] << 3)),
-            fine_shift.eq(self.shift_less_one[:3]),
+            shift.eq(self.shift_less_one),
+            negative[0].eq(self.x[-1]),
+            negative[1].eq(negative[0]),
         ]
-        shifted = Signal.like(self.x, reset_less=True)
-        m.d.sync += shifted.eq(coarse >> fine_shift)
+
+        # -- the rest of the shift; are all octets plain that are still above? --------------------
+        shifted = Signal.like(coarse, reset_less=True)
+        fits = Signal(reset_less=True)
+        shifted_out = [shift[3:] > octet for octet in range(len(plain))]
+        m.d.sync += [
+            shifted.eq(coarse >> shift[:3]),
+            fits.eq((plain | Cat(shifted_out)).all()),
+        ]
 
         # beyond -1024..1023 the result is clamped, whatever follows
-        short = Signal(signed(11), reset_less=True)
-        upper = shifted[10:]
-        with m.If(upper.all() | ~upper.any()):
-            m.d.sync += short.eq(shifted[:11].as_signed())
+        short = Signal(signed(NARROW), reset_less=True)
+        above = shifted[NARROW - 1 :]
+        with m.If(fits & (above.all() | ~above.any())):
+            m.d.sync += short.eq(shifted)
         with m.Else():
-            m.d.sync += short.eq(Mux(shifted[-1], -1024, 1023))
+            m.d.sync += short.eq(Mux(negative[1], -1 << (NARROW - 1), (1 << (NARROW - 1)) - 1))
 
         rounded = Signal(signed(11))
         low, high = Mux(is_signed[-1], -128, 0), Mux(is_signed[-1], 127, 255)

@@ -1,6 +1,6 @@
 """The engine behind a UART."""
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
@@ -79,7 +79,10 @@ class LinkedEngine(wiring.Component):
             self.link_config, stall_cycles=self._stall_cycles, family=self._family
         )
         engine = AxiEngine(self.config, self._family)
-        m.submodules.engine = ResetInserter(link.engine_reset)(engine)
+        # the sequencer's pulse comes from deep logic, and resets begin as much
+        reset = Signal()
+        m.d.sync += reset.eq(link.engine_reset)
+        m.submodules.engine = ResetInserter(reset)(engine)
         connect(m, link.registers, engine.s_axil)
         connect(m, link.image, engine.s_axis)
         connect(m, engine.m_axis, link.result)

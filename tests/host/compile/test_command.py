@@ -53,6 +53,6 @@ def test_compile_refuses_what_does_not_fit_and_enlarges_on_request(
 def test_bench_programs_shows_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "programs", "zoo:digits", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["zoo:digits"]
-    assert list(found) == ["16", "32", "64", "128"]
+    assert list(found) == ["8", "16", "32", "64", "128"]
     wholes = [values["cycles_at_exit"][-1] for values in found.values()]
     assert wholes == sorted(wholes, reverse=True)

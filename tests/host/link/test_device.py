@@ -159,7 +159,7 @@ def test_other_register_versions_are_refused(board):
     registers = board.engine._words
     registers[board.engine.registers.address("version")] = 2 << 16
     board.engine.reset = lambda: None  # type: ignore[method-assign]
-    with pytest.raises(BoardError, match=r"must have registers of version 1\.0, not 2\.0"):
+    with pytest.raises(BoardError, match=r"must have registers of version 1\.1, not 2\.0"):
         device_of(board)
 
 

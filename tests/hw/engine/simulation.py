@@ -78,7 +78,9 @@ def broken(block, right, wrong):
     """Return the class of a block with one expression of its module replaced."""
     module = sys.modules[block.__module__]
     source = inspect.getsource(module)
-    assert source.count(right) == 1, f"{right!r} must be there once"
+    if source.count(right) != 1:
+        # no assertion: `sees` would take it for a failed check
+        raise LookupError(f"{right!r} must be there once, not {source.count(right)} times")
     name = f"{module.__name__}_broken"
     twin = types.ModuleType(name)
     twin.__package__ = module.__package__

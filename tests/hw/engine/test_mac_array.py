@@ -86,7 +86,7 @@ def test_largest_sums_fit():
         ("signed(len(terms[0]) + 1)", "signed(len(terms[0]) - 1)"),
         ("first.eq(last[-1])", "first.eq(last[-2])"),
         ("self.tile.eq(valid[-1] & last[-1])", "self.tile.eq(last[-1])"),
-        ("self.weights[lane][source]", "self.weights[lane][0]"),
+        ("multiplier.b.eq(weights[number])", "multiplier.b.eq(weights[0])"),
     ],
 )
 def test_broken_mac_array_is_seen(right, wrong):

@@ -193,9 +193,9 @@ def test_channel_memory_gives_what_each_pass_needs(requantizers):
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("Mux(self.again, Cat(1, line), Cat(0, self.line))", "Cat(self.again, line)"),
-        ("Mux(self.again, Cat(1, line), Cat(0, self.line))", "Cat(self.again, self.line)"),
-        ("Mux(self.again, Cat(1, line), Cat(0, self.line))", "Cat(0, self.line)"),
+        ("Mux(self.again, Cat(1, before.o), Cat(0, self.line))", "Cat(self.again, before.o)"),
+        ("Mux(self.again, Cat(1, before.o), Cat(0, self.line))", "Cat(self.again, self.line)"),
+        ("Mux(self.again, Cat(1, before.o), Cat(0, self.line))", "Cat(0, self.line)"),
         ("address[1], address[2 + lane_bits :]", "~address[1], address[2 + lane_bits :]"),
     ],
 )

@@ -89,7 +89,8 @@ def test_bytes_and_their_signs_become_activations(lanes):
         ("before[-1] & ~before[lane_bits:].all()", "before[-1]"),
         ("~beyond[-1] & (", "("),
         ("beyond[lane_bits:].any() | near_end", "near_end"),
-        ("range(self.latency - WideMemory.latency)", "range(self.latency)"),
+        ("self.latency - self._weight_latency", "self.latency"),
+        ("self.latency - self._weight_latency", "self.latency - self._weight_latency - 1"),
         ("last[-1].eq(last[-2])", "last[-1].eq(self.step.last)"),
     ],
 )

@@ -1,0 +1,98 @@
+"""Clock of an iCE40 design: the dividers of its PLL.
+
+Source: Lattice FPGA-TN-02052 (iCE40 sysCLOCK PLL Design and User Guide), simple feedback.
+"""
+
+from dataclasses import dataclass
+
+from ..golden.spec.checks import require_int
+
+__all__ = ["Ice40Pll", "ice40_frequencies", "ice40_pll"]
+
+INPUT_HZ = (10_000_000, 133_000_000)
+OUTPUT_HZ = (16_000_000, 275_000_000)
+COMPARED_HZ = (10_000_000, 133_000_000)
+"""Of the phase comparator, which the input divider feeds."""
+OSCILLATOR_HZ = (533_000_000, 1_066_000_000)
+
+INPUT_DIVIDER_MAX = 16
+FEEDBACK_DIVIDER_MAX = 128
+OUTPUT_DIVIDERS = tuple(1 << power for power in range(1, 7))
+
+FILTER_BOUNDS_HZ = (17_000_000, 26_000_000, 44_000_000, 66_000_000, 101_000_000)
+"""Comparisons below the first bound use filter 1, below the second filter 2, and so on."""
+
+
+@dataclass(frozen=True)
+class Ice40Pll:
+    """Dividers of one SB_PLL40.
+
+    ::
+
+        oscillator = input * feedback_divider / input_divider
+        output = oscillator / output_divider
+    """
+
+    input_hz: int
+    output_hz: int
+    input_divider: int
+    feedback_divider: int
+    output_divider: int
+
+    @property
+    def filter_range(self) -> int:
+        """Setting of the loop filter."""
+        compared = self.input_hz // self.input_divider
+        return 1 + sum(compared >= bound for bound in FILTER_BOUNDS_HZ)
+
+
+def ice40_pll(input_hz: int, output_hz: int) -> Ice40Pll:
+    """Return dividers that give `output_hz` exactly; of several, the fastest comparison.
+
+    Parameters
+    ----------
+    input_hz : int
+        10 to 133 MHz.
+    output_hz : int
+        16 to 275 MHz.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A frequency is no integer, out of range, or not to be had from the input.
+    """
+    require_int("Input of the PLL", input_hz, *INPUT_HZ)
+    require_int("Clock frequency", output_hz, *OUTPUT_HZ)
+    for pll in _all(input_hz):
+        if pll.output_hz == output_hz:
+            return pll
+    near = min(
+        ice40_frequencies(input_hz, *OUTPUT_HZ), key=lambda frequency: abs(frequency - output_hz)
+    )
+    raise ValueError(
+        f"Clock frequency must be one that the PLL makes of {input_hz / 1e6:g} MHz, "
+        f"not {output_hz / 1e6:g} MHz; the nearest is {near / 1e6:g} MHz"
+    )
+
+
+def ice40_frequencies(input_hz: int, low_hz: int, high_hz: int) -> tuple[int, ...]:
+    """Return all whole frequencies from `low_hz` to `high_hz` that `ice40_pll` gives, ascending."""
+    found = {pll.output_hz for pll in _all(input_hz)}
+    return tuple(sorted(frequency for frequency in found if low_hz <= frequency <= high_hz))
+
+
+def _all(input_hz: int) -> list[Ice40Pll]:
+    """Return all settings within the limits, the fastest comparison first."""
+    settings = []
+    for input_divider in range(1, INPUT_DIVIDER_MAX + 1):
+        if not COMPARED_HZ[0] <= input_hz / input_divider <= COMPARED_HZ[1]:
+            continue
+        for feedback in range(1, FEEDBACK_DIVIDER_MAX + 1):
+            oscillator = input_hz * feedback / input_divider
+            if not OSCILLATOR_HZ[0] <= oscillator <= OSCILLATOR_HZ[1]:
+                continue
+            for divider in OUTPUT_DIVIDERS:
+                output_hz, rest = divmod(input_hz * feedback, input_divider * divider)
+                if not rest and OUTPUT_HZ[0] <= output_hz <= OUTPUT_HZ[1]:
+                    settings.append(Ice40Pll(input_hz, output_hz, input_divider, feedback, divider))
+    return settings
