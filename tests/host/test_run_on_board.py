@@ -14,6 +14,7 @@ from offramp.golden.spec.link import LinkConfig
 from offramp.host.cli.main import run
 from offramp.host.compile import compile_network
 from offramp.host.link.models import model_board
+from offramp.host.link.port import SerialPort
 from offramp.host.link.pseudo_terminal import PseudoTerminal
 
 LINK = LinkConfig(clock_hz=48_000_000, build_hash=0xABC)
@@ -102,9 +103,23 @@ def test_network_that_is_too_large_is_one_line(capsys, port):
     assert error.count("\n") == 1
 
 
+def test_bitstream_of_another_release_is_one_line(capsys, port, monkeypatch):
+    monkeypatch.setattr("offramp.golden.link_board.VERSION_MAJOR", 2)
+    with PseudoTerminal(model_board(ENGINES["16"], LINK).respond, port):
+        assert run(arguments(f"serial:{port}")) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: Bitstream must have the link of version 1, not 2.0")
+    assert error.count("\n") == 1
+
+
 def test_missing_busy_and_silent_ports_are_one_line(capsys, port, monkeypatch):
     assert run(arguments(f"serial:{port}")) == 1
     assert capsys.readouterr().err == f"Error: Port must be there, not '{port}'\n"
+    with PseudoTerminal(model_board(ENGINES["16"], LINK).respond, port):
+        holder = SerialPort(str(port), LINK.baud)
+        assert run(arguments(f"serial:{port}")) == 1
+        assert capsys.readouterr().err == f"Error: Port must be free, but '{port}' is in use\n"
+        holder.close()
     monkeypatch.setattr("offramp.host.link.connection.ANSWER_S", 0.2)
     with PseudoTerminal(lambda _data: b"", port):
         assert run(arguments(f"serial:{port}")) == 1
