@@ -279,14 +279,17 @@ class EngineBank:
         self._words[self.registers.address("errors")] |= 1 << list(FLAGS).index(name)
 
     def _count(self, name: str, *index: int) -> None:
+        if all(register.name != name for register in self.registers.registers):
+            return  # an engine without that counter
         address = self.registers.address(name, *index)
         self._words[address] = (self._words[address] + 1) & WORD_MASK
 
     def _clear_counters(self) -> None:
         self.cycles = 0
-        for name in ("images", "dropped", "left"):
-            for address in self.registers[name].addresses:
-                self._words[address] = 0
+        for register in self.registers.registers:
+            if register.name in ("images", "dropped", "left"):
+                for address in register.addresses:
+                    self._words[address] = 0
 
     def _field(self, register: str, field: str, *index: int) -> int:
         found = self.registers[register]

@@ -266,3 +266,10 @@ def test_frames_shrink_under_errors_and_grow_again(board, program, images):
     assert pace.words == 64
     assert device.read("magic") == int.from_bytes(b"OFRA", "big")
     assert Kind.READ == 1
+
+
+def test_engine_without_counters_runs_too(program, images):
+    device = device_of(model_board(replace(ENGINE, counters=False), LINK))
+    assert not device.identity.engine.counters
+    device.load(program)
+    assert device.run(images[:5]) == right_results(program, images[:5])
