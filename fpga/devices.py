@@ -79,10 +79,14 @@ _ECP5 = {
 def _ecp5_options(size: str, package: str, speed: int = 6) -> tuple[str, ...]:
     # twice the router's usual weight of timing against wire length: 2 % faster here
     timing = ("--placer-heap-timingweight", "20")
+    if size == "85k":
+        # nearly all multipliers in use: the analytic placer spreads them badly, and routing may
+        # not end
+        timing = ("--placer", "static")
     return (f"--{size}", "--package", package, "--speed", str(speed), *timing)
 
 
-def ecp5_device(size: str, package: str, speed: int, *options: str) -> Device:
+def ecp5_device(size: str, package: str, speed: int) -> Device:
     """Return an ECP5 without SERDES as it is on a board, say ``ecp5_device("85k", "CABGA381", 6)``.
 
     Parameters
@@ -93,13 +97,11 @@ def ecp5_device(size: str, package: str, speed: int, *options: str) -> Device:
         As the router calls it.
     speed : int
         Grade: 6 to 8, 8 is the fastest.
-    *options : str
-        More for the router.
     """
     return Device(
         name=f"ecp5-{size}-{package.lower()}-{speed}",
         title=f"Lattice ECP5 LFE5U-{size[:2]}F, {package}, speed {speed}",
-        router_options=(*_ecp5_options(size, package, speed), *options),
+        router_options=_ecp5_options(size, package, speed),
         target_mhz=100.0,
         **_ECP5,  # type: ignore[arg-type]  # a table of the fields that all parts share
     )

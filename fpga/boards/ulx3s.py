@@ -27,8 +27,7 @@ ULX3S_85F = Board(
     name="ulx3s-85f",
     title="Radiona ULX3S with LFE5U-85F",
     flow=ECP5,
-    # nearly all multipliers in use: the analytic placer spreads them badly, and routing may not end
-    device=ecp5_device("85k", "CABGA381", 6, "--placer", "static"),
+    device=ecp5_device("85k", "CABGA381", 6),
     platform=ULX3S_85F_Platform,
     input_hz=25_000_000,
     first_hz=95_000_000,
