@@ -53,13 +53,13 @@ def test_engine_too_large_for_the_board_is_one_line(digits):
 def test_network_too_large_for_the_board_is_one_line():
     with pytest.raises(
         CapacityError,
-        match=r"^Block RAMs of resnet8 on 16 MACs must be at most the 56 of orangecrab, not \d+$",
+        match=r"^Block RAMs of resnet8 on 8 MACs must be at most the 56 of orangecrab, not \d+$",
     ):
         choose_engine(load_network("zoo:resnet8-cifar10"), find_board("orangecrab"), None)
 
 
 def test_unknown_engine_is_one_line(digits):
-    with pytest.raises(ValueError, match=r"^Engine must be one of 16, 32, 64, 128, not '20'$"):
+    with pytest.raises(ValueError, match=r"^Engine must be one of 8, 16, 32, 64, 128, not '20'$"):
         choose_engine(digits, find_board("ulx3s-85f"), "20")
 
 

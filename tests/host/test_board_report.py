@@ -94,7 +94,7 @@ def test_cases_are_of_boards_and_networks_that_there_are():
         (["--board", "ulx3s"], "Board must be one of "),
         (
             ["--board", "ulx3s-25f", "--net", "zoo:resnet8-cifar10"],
-            "Block RAMs of resnet8 on 16 MACs must be at most the 56 of ulx3s-25f, not ",
+            "Block RAMs of resnet8 on 8 MACs must be at most the 56 of ulx3s-25f, not ",
         ),
         (
             ["--board", "orangecrab", "--engine", "64"],

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offramp.fpga import cluster
+from offramp.fpga.devices import ENGINE_DEVICES
 from offramp.fpga.kept import build_with_seeds
 from offramp.fpga.subjects import Subject
 from offramp.fpga.synth import SynthesisReport
@@ -50,9 +51,9 @@ def test_engine_is_named_or_a_shape() -> None:
     assert engine_of("32") == ENGINES["32"]
     config = engine_of("8x16x4")
     assert (config.in_lanes, config.out_lanes, config.requantizers) == (8, 16, 4)
-    with pytest.raises(ValueError, match=r"^Engine must be one of 16, .* like 4x8x1, not '17'$"):
+    with pytest.raises(ValueError, match=r"^Engine must be one of 8, 16, .* like 4x8x1, not '17'$"):
         engine_of("17")
-    with pytest.raises(ValueError, match=r"^Output lanes must be one of 4, 8, 16, 32, not 9$"):
+    with pytest.raises(ValueError, match=r"^Output lanes must be one of 2, 4, 8, 16, 32, not 9$"):
         engine_of("4x9x1")
 
 
@@ -102,7 +103,7 @@ def test_candidates_are_every_engine_memory_and_device(digits: IntegerNetwork) -
     # the same design for another device
     assert here.verilog == there.verilog
     assert (here.device, there.device) == ("ecp5-25k", "ecp5-85k-cabga381-6")
-    assert here.target_mhz == 125.0
+    assert here.target_mhz == ENGINE_DEVICES["ecp5-25k"].target_mhz
     cycles = image_cycles(digits, memory_of("fitted").of(digits, "16"))
     assert {candidate.cycles for candidate in candidates} == {cycles.mean(shares)}
     assert {candidate.cycles_without for candidate in candidates} == {cycles.without_exits}
@@ -257,7 +258,7 @@ def test_command_shows_kept_builds_and_rows_that_cannot_be_built(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["accelerator", "--engine", "17"], "Engine must be one of 16, 32"),
+        (["accelerator", "--engine", "17"], "Engine must be one of 8, 16, 32"),
         (["accelerator", "--engine", "3x4x1"], "Input lanes must be in 4..16, not 3"),
         (["accelerator", "--memory", "big"], "Memory must be named, fitted or KiB"),
         (["accelerator", "--device", "hx1k"], "Device must be one of ecp5-25k, "),
