@@ -195,7 +195,10 @@ def test_unknown_bus_is_refused(capsys, tmp_path):
 
 def test_unknown_device_to_run_on_is_refused(capsys, network_file):
     message = fails(capsys, "run", network_file, "--device", "abacus")
-    assert message == "Error: Device must be one of golden, unit, emulator, not 'abacus'"
+    assert message == (
+        "Error: Device must be one of golden, unit, emulator, uart, uart-model, serial:PORT, "
+        "not 'abacus'"
+    )
 
 
 def test_unknown_device_to_synthesize_for_is_refused(capsys, tmp_path):
