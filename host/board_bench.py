@@ -45,6 +45,7 @@ CASES: tuple[BoardCase, ...] = (
     BoardCase(board="ulx3s-85f", net="zoo:blenet-mnist", engine="128", least_mhz=90),
     BoardCase(board="ulx3s-25f", net="zoo:blenet-mnist", engine="16", least_mhz=100),
     BoardCase(board="orangecrab", net="zoo:blenet-mnist", engine="16", least_mhz=100),
+    BoardCase(board="icebreaker", net="zoo:blenet-mnist", engine="8", least_mhz=24),
 )
 """Networks on the same engine share a bitstream."""
 
