@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from ..golden.decision import Logits
 from ..golden.spec.decision import DecisionConfig
-from .emulator.decision import DecisionEmulator, EmulationError
+from .emulator.decision import DecisionEmulator
+from .emulator.library import EmulationError
 from .stimuli import edge_workloads, expected_outcomes, random_workload
 
 N_RANDOM_WORKLOADS = 64

@@ -31,7 +31,8 @@ from ..hw.decision import create_unit
 from ..hw.decision.delivery import MODULE_NAME
 from ..hw.verilog import generate_verilog
 from .cache import content_key
-from .emulator.decision import DecisionEmulator, EmulationError
+from .emulator.decision import DecisionEmulator
+from .emulator.library import EmulationError
 from .vector_families import (
     Family,
     Vectors,

@@ -9,7 +9,8 @@ from amaranth.lib import wiring
 
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision import create_unit
-from offramp.rtl_sim.emulator.decision import DecisionEmulator, EmulationError
+from offramp.rtl_sim.emulator.decision import DecisionEmulator
+from offramp.rtl_sim.emulator.library import EmulationError
 from offramp.rtl_sim.stimuli import (
     Outcome,
     Workload,

@@ -4,8 +4,6 @@ import ctypes
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +15,7 @@ from ...hw.engine.activation_memory import ActivationMemory
 from ...hw.engine.delivery import MODULE_NAME, engine_verilog
 from ...hw.engine.delivery_ports import engine_ports
 from .build import build_library
-from .decision import EmulationError
+from .library import INT32, INT64, POINTER, UINT32, UINT64, EmulationError, VerilatedModel
 
 _DRIVER = Path(__file__).with_suffix(".cpp")
 
@@ -86,7 +84,7 @@ class EngineResults:
     finished: npt.NDArray[np.int64]
 
 
-class EngineEmulator:
+class EngineEmulator(VerilatedModel):
     """The Verilated engine of one configuration.
 
     The first use of a configuration compiles it (half a minute); later ones load it from the
@@ -121,36 +119,28 @@ class EngineEmulator:
         if not waveform:
             # each change of the clock is a cycle: see the driver
             text = text.replace("@(posedge clk)", "@(edge clk)")
-        library = ctypes.CDLL(
-            str(build_library(text, TOP_NAME, _DRIVER, defines, waveform=waveform))
-        )
-        pointer, long = ctypes.c_void_p, ctypes.c_int64
-        integer, unsigned = ctypes.c_int32, ctypes.c_uint32
-        library.offramp_create.restype = pointer
-        library.offramp_destroy.argtypes = [pointer]
-        library.offramp_reset.argtypes = [pointer]
-        library.offramp_cycle.argtypes = [pointer]
-        library.offramp_cycle.restype = long
-        library.offramp_load.argtypes = [pointer, integer, pointer, long]
-        library.offramp_configure.argtypes = [pointer, unsigned, unsigned, unsigned]
-        library.offramp_set_threshold.argtypes = [pointer, integer, integer]
-        library.offramp_hold.argtypes = [pointer, integer]
-        library.offramp_run.argtypes = [
-            pointer, pointer, long, long, unsigned, unsigned, ctypes.c_uint64, long, integer,
-            pointer, pointer, pointer, pointer, pointer,
-        ]  # fmt: skip
-        library.offramp_advance.argtypes = [pointer, long]
-        library.offramp_peek.argtypes = [pointer, long, pointer]
+        library = build_library(text, TOP_NAME, _DRIVER, defines, waveform=waveform)
+        super().__init__(library, "Engine")
+        self._declare("reset", returns=None)
+        self._declare("cycle", returns=INT64)
+        self._declare("load", INT32, POINTER, INT64, returns=None)
+        self._declare("configure", UINT32, UINT32, UINT32, returns=None)
+        self._declare("set_threshold", INT32, INT32)
+        self._declare("hold", INT32, returns=None)
+        self._declare(
+            "run", POINTER, INT64, INT64, UINT32, UINT32, UINT64, INT64, INT32,
+            POINTER, POINTER, POINTER, POINTER, POINTER,
+        )  # fmt: skip
+        self._declare("advance", INT64)
+        self._declare("peek", INT64, POINTER, returns=None)
         if waveform:
-            library.offramp_waveform.argtypes = [pointer, ctypes.c_char_p]
+            self._declare("waveform", ctypes.c_char_p, returns=None)
         self._writes_waveforms = waveform
-        self._library = library
-        self._engine: int | None = library.offramp_create()
 
     @property
     def cycles(self) -> int:
         """Clock cycles since the start, those of loading included."""
-        return int(self._library.offramp_cycle(self._handle()))
+        return self._call("cycle")
 
     def load(self, program: Program) -> None:
         """Write a program into the engine's memories and registers.
@@ -168,17 +158,15 @@ class EngineEmulator:
         weights = np.frombuffer(program.weights, "<u4")
         for memory, words in enumerate((program.words, program.channels, weights)):
             array = np.ascontiguousarray(words, dtype=np.uint32)
-            self._library.offramp_load(self._handle(), memory, array.ctypes.data, len(array))
-        self._library.offramp_configure(
-            self._handle(), program.image_base, program.image_stride, program.image_words
-        )
+            self._call("load", memory, array.ctypes.data, len(array))
+        self._call("configure", program.image_base, program.image_stride, program.image_words)
         self.set_thresholds(program.thresholds)
         self.program = program
 
     def set_thresholds(self, thresholds: tuple[int, ...]) -> None:
         """Set the threshold of each exit, in units of the score."""
         for exit_index, threshold in enumerate(thresholds):
-            if self._library.offramp_set_threshold(self._handle(), exit_index, threshold):
+            if self._call("set_threshold", exit_index, threshold):
                 raise ValueError(
                     f"Exit index must be in 0..{self.config.decision.n_exits - 1}, "
                     f"not {exit_index!r}"
@@ -214,8 +202,8 @@ class EngineEmulator:
         n = len(words)
         label, exit_index, score = (np.zeros(n, np.int32) for _ in range(3))
         cycles, finished = np.zeros(n, np.int64), np.zeros(n, np.int64)
-        status = self._library.offramp_run(
-            self._handle(), words.ctypes.data, n, words.shape[1], round(256 * stall_in),
+        status = self._call(
+            "run", words.ctypes.data, n, words.shape[1], round(256 * stall_in),
             round(256 * stall_out), seed, WATCHDOG_CYCLES, 0, label.ctypes.data,
             exit_index.ctypes.data, score.ctypes.data, cycles.ctypes.data, finished.ctypes.data,
         )  # fmt: skip
@@ -234,18 +222,18 @@ class EngineEmulator:
         """
         if not self._writes_waveforms:
             raise EmulationError("Emulator must be made with waveforms to write one")
-        handle = self._handle()
+        self._require_open()
         try:
             path.touch()
         except OSError as error:
             raise EmulationError(
                 f"Waveform file must be writable, not {str(path)!r} ({error.strerror})"
             ) from None
-        self._library.offramp_waveform(handle, str(path).encode())
+        self._call("waveform", str(path).encode())
         try:
             return self.run(image[None])
         finally:
-            self._library.offramp_waveform(handle, None)
+            self._call("waveform", None)
 
     def memory_after_operations(self, image: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
         """Run one image uint8 [H, W, C] operation by operation.
@@ -256,23 +244,23 @@ class EngineEmulator:
             The activation memory when each operation but the last that runs has ended.
         """
         words = _image_words(image[None], self._loaded())
-        engine, unused = self._handle(), np.zeros(1, np.int64)
-        self._library.offramp_hold(engine, 1)
-        status = self._library.offramp_run(
-            engine, words.ctypes.data, 1, words.shape[1], 0, 0, 0, WATCHDOG_CYCLES, 1,
+        unused = np.zeros(1, np.int64)
+        self._call("hold", 1)
+        status = self._call(
+            "run", words.ctypes.data, 1, words.shape[1], 0, 0, 0, WATCHDOG_CYCLES, 1,
             *(unused.ctypes.data for _ in range(5)),
         )  # fmt: skip
         memories = []
         if status != 1:
             _check(status or -1)
-        while (status := self._library.offramp_advance(engine, WATCHDOG_CYCLES)) == 1:
+        while (status := self._call("advance", WATCHDOG_CYCLES)) == 1:
             memories.append(self.memory())
         _check(status)
-        self._library.offramp_hold(engine, 0)
+        self._call("hold", 0)
         # the result of the image is still to be taken
         results = [np.zeros(1, np.int32) for _ in range(3)]
-        self._library.offramp_run(
-            engine, words.ctypes.data, 1, 0, 0, 0, 0, WATCHDOG_CYCLES, 0,
+        self._call(
+            "run", words.ctypes.data, 1, 0, 0, 0, 0, WATCHDOG_CYCLES, 0,
             *(result.ctypes.data for result in results), unused.ctypes.data, unused.ctypes.data,
         )  # fmt: skip
         return memories
@@ -280,35 +268,13 @@ class EngineEmulator:
     def memory(self) -> npt.NDArray[np.uint8]:
         """Return the activation memory uint8 [activation_bytes], between images."""
         words = np.zeros(self.config.activation_bytes // 4, np.uint32)
-        self._library.offramp_peek(self._handle(), len(words), words.ctypes.data)
+        self._call("peek", len(words), words.ctypes.data)
         return words.view(np.uint8)
 
     def _loaded(self) -> Program:
         if self.program is None:
             raise EmulationError("Program must be loaded before images run")
         return self.program
-
-    def close(self) -> None:
-        """Free the model; a second call does nothing."""
-        if self._engine is not None:
-            self._library.offramp_destroy(self._engine)
-            self._engine = None
-
-    def _handle(self) -> int:
-        if self._engine is None:
-            raise EmulationError("Engine must be open")
-        return self._engine
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _image_words(images: npt.NDArray[np.uint8], program: Program) -> npt.NDArray[np.uint32]:

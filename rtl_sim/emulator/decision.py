@@ -1,10 +1,7 @@
 """The decision unit's RTL behind a batch call."""
 
-import ctypes
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +17,7 @@ from ...hw.decision import create_unit
 from ...hw.decision.delivery import MODULE_NAME, decision_verilog
 from ...hw.verilog import generate_verilog
 from .build import build_library
+from .library import INT32, INT64, POINTER, UINT32, UINT64, EmulationError, VerilatedModel
 
 _DRIVER = Path(__file__).with_suffix(".cpp")
 
@@ -46,11 +44,7 @@ def _setting_widths(config: DecisionConfig) -> dict[str, int]:
     return widths
 
 
-class EmulationError(Exception):
-    """The RTL did not answer as a stream must."""
-
-
-class DecisionEmulator:
+class DecisionEmulator(VerilatedModel):
     """The Verilated decision unit of one configuration.
 
     The first use of a configuration compiles it (a few seconds); later ones load it from the
@@ -99,26 +93,19 @@ class DecisionEmulator:
             "WITH_TAG": f"{int(config.tag_width > 0)}",
         }
         text = _verilog_of(config) if verilog is None else verilog
-        library = ctypes.CDLL(str(build_library(text, MODULE_NAME, _DRIVER, defines)))
-        pointer = ctypes.c_void_p
-        library.offramp_create.restype = pointer
-        library.offramp_destroy.argtypes = [pointer]
-        library.offramp_set_threshold.argtypes = [pointer, ctypes.c_int32, ctypes.c_int32]
-        library.offramp_set.argtypes = [pointer, ctypes.c_int32, ctypes.c_uint32]
-        library.offramp_reset.argtypes = [pointer, pointer, ctypes.c_int32, ctypes.c_int32]
-        library.offramp_decide.argtypes = [
-            pointer, pointer, ctypes.c_int64, ctypes.c_int32, pointer, pointer, pointer,
-            ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint64, pointer, pointer, pointer, pointer,
-            pointer,
-        ]  # fmt: skip
-        library.offramp_decide.restype = ctypes.c_int64
-        self._library = library
-        self._unit: int | None = library.offramp_create()
+        super().__init__(build_library(text, MODULE_NAME, _DRIVER, defines), "Emulator")
+        self._declare("set_threshold", INT32, INT32)
+        self._declare("set", INT32, UINT32)
+        self._declare("reset", POINTER, INT32, INT32)
+        self._declare(
+            "decide", POINTER, INT64, INT32, POINTER, POINTER, POINTER, UINT32, UINT32, UINT64,
+            POINTER, POINTER, POINTER, POINTER, POINTER, returns=INT64,
+        )  # fmt: skip
 
     def set_threshold(self, exit_index: int, threshold: int) -> None:
         """Set the threshold of an exit, in units of the score, for the vectors decided after."""
         value = check_any_threshold(self.config, threshold)
-        if self._library.offramp_set_threshold(self._handle(), exit_index, value):
+        if self._call("set_threshold", exit_index, value):
             raise ValueError(
                 f"Exit index must be in 0..{self.config.n_exits - 1}, not {exit_index!r}"
             )
@@ -146,7 +133,7 @@ class DecisionEmulator:
             raise ValueError(f"Setting must be one of {list(self._settings)!r}, not {name!r}")
         number = list(self._settings).index(name)
         bits = value & ((1 << self._settings[name]) - 1)
-        self._library.offramp_set(self._handle(), number, bits)
+        self._call("set", number, bits)
 
     def reset(self, logits: Logits, *, flowing: bool = False) -> None:
         """Reset the unit at the worst moment: after a vector and in a second one, of these logits.
@@ -163,7 +150,7 @@ class DecisionEmulator:
             The unit does not take them.
         """
         values = np.ascontiguousarray(check_logits(self.config, logits[None]), dtype=np.int16)
-        if self._library.offramp_reset(self._handle(), values.ctypes.data, values.size, flowing):
+        if self._call("reset", values.ctypes.data, values.size, flowing):
             raise EmulationError("Decision unit must take every vector, but it hangs")
 
     def decide(
@@ -219,8 +206,8 @@ class DecisionEmulator:
         score = np.zeros(n, np.int32)
         exits_out = np.empty(n, np.uint8)
         tags_out = np.zeros(n, np.uint32)
-        cycles = self._library.offramp_decide(
-            self._handle(), values.ctypes.data, n, length, sizes.ctypes.data, exits.ctypes.data,
+        cycles = self._call(
+            "decide", values.ctypes.data, n, length, sizes.ctypes.data, exits.ctypes.data,
             tags.ctypes.data, idle, stall, seed, taken.ctypes.data, label.ctypes.data,
             score.ctypes.data, exits_out.ctypes.data, tags_out.ctypes.data,
         )  # fmt: skip
@@ -248,25 +235,3 @@ class DecisionEmulator:
                 f"Exit index must be in 0..{self.config.n_exits - 1}, not {int(illegal[0])}"
             )
         return np.ascontiguousarray(np.broadcast_to(given, n), dtype=np.uint8)
-
-    def close(self) -> None:
-        """Free the model; a second call does nothing."""
-        if self._unit is not None:
-            self._library.offramp_destroy(self._unit)
-            self._unit = None
-
-    def _handle(self) -> int:
-        if self._unit is None:
-            raise EmulationError("Emulator must be open, but it was closed")
-        return self._unit
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

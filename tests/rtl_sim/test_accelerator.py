@@ -7,7 +7,7 @@ from offramp.golden.spec.engine import ENGINES
 from offramp.host.compile import compile_network, predict_cycles
 from offramp.host.workflow import splits_of_network
 from offramp.rtl_sim.emulator.accelerator import EngineEmulator
-from offramp.rtl_sim.emulator.decision import EmulationError
+from offramp.rtl_sim.emulator.library import EmulationError
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from offramp.golden.spec.decision import DecisionConfig
 from offramp.hw.decision import DecisionUnit
 from offramp.hw.decision.delivery import MODULE_NAME, decision_verilog
 from offramp.hw.verilog import generate_verilog
-from offramp.rtl_sim.emulator.decision import DecisionEmulator, EmulationError
+from offramp.rtl_sim.emulator.decision import DecisionEmulator
+from offramp.rtl_sim.emulator.library import EmulationError
 from offramp.rtl_sim.verilator import ToolError
 from tests.comparison import count_mismatches, elaborated_unit, standard_workloads
 

@@ -12,7 +12,7 @@ import pytest
 
 from offramp.host.cli import hardware_example
 from offramp.host.cli.main import run
-from offramp.rtl_sim.emulator.decision import EmulationError
+from offramp.rtl_sim.emulator.library import EmulationError
 from offramp.rtl_sim.examples.own_accelerator import (
     CONFIG,
     CheckFailedError,

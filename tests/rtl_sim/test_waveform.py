@@ -11,7 +11,7 @@ from offramp.host.cli.main import run
 from offramp.host.compile import compile_network
 from offramp.host.workflow import splits_of_network
 from offramp.rtl_sim.emulator.accelerator import EngineEmulator
-from offramp.rtl_sim.emulator.decision import EmulationError
+from offramp.rtl_sim.emulator.library import EmulationError
 
 CLOCK = "TOP.clk"
 ENGINE = "TOP.offramp_accelerator_emulated.engine"

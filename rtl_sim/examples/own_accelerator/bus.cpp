@@ -47,14 +47,14 @@ public:
 
 }  // namespace
 
-EXPORT void* own_create() { return new Accelerator; }
+EXPORT void* offramp_create() { return new Accelerator; }
 
-EXPORT void own_destroy(void* handle) { delete static_cast<Accelerator*>(handle); }
+EXPORT void offramp_destroy(void* handle) { delete static_cast<Accelerator*>(handle); }
 
-EXPORT int64_t own_cycles(void* handle) { return static_cast<Accelerator*>(handle)->cycles; }
+EXPORT int64_t offramp_cycles(void* handle) { return static_cast<Accelerator*>(handle)->cycles; }
 
 // Return the response, or HANGS.
-EXPORT int32_t own_write(void* handle, uint32_t address, uint32_t word) {
+EXPORT int32_t offramp_write(void* handle, uint32_t address, uint32_t word) {
     Accelerator& accelerator = *static_cast<Accelerator*>(handle);
     Model& model = accelerator.model;
     model.s_axil_awaddr = address;
@@ -74,7 +74,7 @@ EXPORT int32_t own_write(void* handle, uint32_t address, uint32_t word) {
     return HANGS;
 }
 
-EXPORT int32_t own_read(void* handle, uint32_t address, uint32_t* word) {
+EXPORT int32_t offramp_read(void* handle, uint32_t address, uint32_t* word) {
     Accelerator& accelerator = *static_cast<Accelerator*>(handle);
     Model& model = accelerator.model;
     model.s_axil_araddr = address;

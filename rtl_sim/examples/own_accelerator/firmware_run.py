@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ....golden.spec.checks import require_choice
-from ...emulator.decision import EmulationError
+from ...emulator.library import EmulationError
 from ...verilator import ToolError, require_tool
 from .bus import BusError, OwnAccelerator
 from .files import DELIVERY
