@@ -20,7 +20,7 @@ from .graph import IMAGE, Step, steps_of
 from .loops import Fields
 from .lower import Lowered, lower, written_layout
 from .memory import ActivationMap, Store, map_activations
-from .packing import pack_pixels
+from .packing import PACK_MOST, pack_pixels
 from .sharing import share_lines, shared_weights
 
 LARGEST: dict[str, Any] = {
@@ -84,31 +84,12 @@ def compile_network(
     check_network(network, config, branches=branches)
     steps = steps_of(network.topology, fuse=fuse, branches=branches)
     check_additions(network.name, steps, config)
-    steps = pack_pixels(steps, config)
-    placed = _place(network, steps, config, keep=keep)
-    while (missing := placed.weight_lines - config.weight_lines) > 0:
-        shared = share_lines(placed.steps, placed.lowered, missing, config)
-        if shared is None:
-            break
-        placed = _place(network, shared, config, keep=keep)
+    placed = _fitting(network, steps, config, keep=keep)
     steps, tensors, places, lowered = placed.steps, placed.tensors, placed.places, placed.lowered
-    weight_bases, channels = placed.weight_bases, Store()
-    channel_bases = [
-        channels.add(block.channels.tobytes()) // block.channels[0].nbytes for block in lowered
-    ]
     uses = (
         MemoryUse(memory="activation_bytes", needed=places.peak, needed_by=places.alive),
-        _filled(
-            "weight_lines",
-            list(placed.weight_ends),
-        ),
-        _filled(
-            "channel_lines",
-            [
-                base + len(block.channels)
-                for base, block in zip(channel_bases, lowered, strict=True)
-            ],
-        ),
+        _filled("weight_lines", placed.weight_ends),
+        _filled("channel_lines", placed.channel_ends),
         _filled("program_words", [len(WORDS) * (index + 1) for index in range(len(steps))]),
     )
     check_memories(network.name, [step.place for step in steps], uses, config)
@@ -123,7 +104,7 @@ def compile_network(
             },
         )
         for step, block, weight_base, channel_base in zip(
-            steps, lowered, weight_bases, channel_bases, strict=True
+            steps, lowered, placed.weight_bases, placed.channel_bases, strict=True
         )
     )
     check_counts([step.place for step in steps], operations, config.count_bits)
@@ -132,7 +113,7 @@ def compile_network(
     program = Program(
         config=config,
         operations=operations,
-        channels=tuple(np.frombuffer(bytes(channels.content), np.uint32).tolist()),
+        channels=tuple(np.frombuffer(placed.channels, np.uint32).tolist()),
         weights=placed.weights,
         image_base=places.bases[IMAGE],
         image_stride=places.image_stride,
@@ -155,7 +136,7 @@ def compile_network(
 
 @dataclass(frozen=True, kw_only=True)
 class _Placed:
-    """Steps with their places in the memories of activations and weights."""
+    """Steps with their places in the memories."""
 
     steps: list[Step]
     tensors: dict[str, TensorLayout]
@@ -164,10 +145,33 @@ class _Placed:
     weight_bases: list[int]
     weight_ends: list[int]
     weights: bytes
+    channel_bases: list[int]
+    channel_ends: list[int]
+    channels: bytes
 
     @property
     def weight_lines(self) -> int:
         return max(self.weight_ends)
+
+    @property
+    def channel_lines(self) -> int:
+        return max(self.channel_ends)
+
+
+def _fitting(
+    network: IntegerNetwork, steps: list[Step], config: EngineConfig, *, keep: bool
+) -> _Placed:
+    """Return steps in the memories, as fast as these have room for."""
+    for most in PACK_MOST:
+        placed = _place(network, pack_pixels(steps, config, most), config, keep=keep)
+        while (missing := placed.weight_lines - config.weight_lines) > 0:
+            shared = share_lines(placed.steps, placed.lowered, missing, config)
+            if shared is None:
+                break
+            placed = _place(network, shared, config, keep=keep)
+        if missing <= 0 and placed.channel_lines <= config.channel_lines:
+            break
+    return placed
 
 
 def _place(
@@ -196,6 +200,10 @@ def _place(
             blocks[host] = shared_weights(blocks[guest], blocks[host])
     store = Store()
     bases = [store.add(blocks[of[step.name]].tobytes()) // config.line_bytes for step in steps]
+    channels = Store()
+    channel_bases = [
+        channels.add(block.channels.tobytes()) // block.channels[0].nbytes for block in lowered
+    ]
     return _Placed(
         steps=steps,
         tensors=tensors,
@@ -206,6 +214,11 @@ def _place(
             base + len(blocks[of[step.name]]) for base, step in zip(bases, steps, strict=True)
         ],
         weights=bytes(store.content),
+        channel_bases=channel_bases,
+        channel_ends=[
+            base + len(block.channels) for base, block in zip(channel_bases, lowered, strict=True)
+        ],
+        channels=bytes(channels.content),
     )
 
 

@@ -63,6 +63,8 @@ class Step:
         Exit whose logits these are.
     pack : int
         Pixels side by side that a tile computes together, see `offramp.host.compile.packing`.
+    dense : bool
+        Whether they follow each other in memory without padding.
     sharing : Sharing or None
         Whose lines of weights it has, see `offramp.host.compile.sharing`.
     shape : Shape
@@ -81,6 +83,7 @@ class Step:
     pool: MaxPool | None = None
     exit_index: int | None = None
     pack: int = 1
+    dense: bool = False
     sharing: Sharing | None = None
 
     @property

@@ -43,14 +43,13 @@ class Lanes:
         return (self.groups - 1) * self.steps + self.last_steps
 
 
-def packed_lanes(n_channels: int, pack: int, config: EngineConfig) -> Lanes:
+def packed_lanes(n_channels: int, pixel_bytes: int, pack: int, config: EngineConfig) -> Lanes:
     """Return the lanes of the channels of several pixels side by side.
 
-    Channel c of pixel p is number ``p * n_channels + c``.
+    Channel c of pixel p is number ``p * n_channels + c``, in lane ``p * pixel_bytes + c``.
     """
-    pixel = _ceil(n_channels, config.requantizers) * config.requantizers
-    lanes = channel_lanes(pack * pixel, config)
-    pixels, channels = np.divmod(lanes.channels, pixel)
+    lanes = channel_lanes(pack * pixel_bytes, config)
+    pixels, channels = np.divmod(lanes.channels, pixel_bytes)
     idle = (lanes.channels == IDLE) | (channels >= n_channels)
     return replace(lanes, channels=np.where(idle, IDLE, pixels * n_channels + channels))
 

@@ -13,7 +13,7 @@ from ...golden.spec.layout import TensorLayout
 from .graph import IMAGE, Sharing, Step
 from .lanes import IDLE, Lanes, channel_lanes, packed_lanes, shared_lanes
 from .loops import Fields, run_loops, sliding_loops
-from .packing import packed_columns, pixel_stride, spacing_of
+from .packing import group_runs, pixel_bytes, pixel_stride, spacing_of
 from .parameters import Bytes, Words, channel_lines, identity_lines, weight_lines
 
 Array = tuple[Fields, Bytes, Lanes]
@@ -38,12 +38,9 @@ class Lowered:
 
 
 def written_layout(step: Step, config: EngineConfig) -> TensorLayout:
-    """Return the layout of what a step writes, at address 0.
-
-    A pixel takes a multiple of `requantizers` bytes, as that many are written at once.
-    """
+    """Return the layout of what a step writes, at address 0."""
     shape = step.out_shape
-    pixel_step = -(-shape[2] // config.requantizers) * config.requantizers
+    pixel_step = pixel_bytes(step, config)
     places: tuple[int, ...] = ()
     if step.sharing is not None:
         lanes = _shared(step.sharing, shape[2], config)
@@ -116,16 +113,16 @@ def _convolution(
     group_in, group_out = weight.shape[3], layer.out_channels // layer.groups
     loops = sliding_loops(source, layer, step.pool, layer.padding, step.pack)
 
-    run_bytes = packed_columns(step, layer) * source.pixel_step
-    run_steps = -(-run_bytes // config.in_lanes)
+    lanes = packed_lanes(layer.out_channels, pixel_bytes(step, config), step.pack, config)
+    group_run = group_runs(step, layer, lanes, source.pixel_step, config)
     unit = lcm(group_out, config.requantizers)
     if layer.groups > 1 and unit <= config.out_lanes:
-        lanes = channel_lanes(layer.out_channels, config, unit)
-        range_bytes = lanes.group_bytes // group_out * group_in
+        whole = channel_lanes(layer.out_channels, config, unit)
+        range_bytes = whole.group_bytes // group_out * group_in
         range_steps = -(-range_bytes // config.in_lanes)
-        if columns * range_steps < run_steps:
+        if columns * range_steps < group_run.steps:
             # groups of lanes begin with a group of the layer: what they read is a range
-            taps = _taps(layer, weight, range_bytes, lanes.group_bytes)
+            taps = _taps(layer, weight, range_bytes, whole.group_bytes)
             loops |= {
                 "kernel_columns": columns,
                 "run_steps": range_steps,
@@ -133,17 +130,25 @@ def _convolution(
                 "group_source_step": range_bytes,
             }
             taps = taps.reshape(layer.out_channels, rows * columns, range_bytes)
-            return loops, weight_lines(taps, lanes.channels, config), lanes
+            return loops, weight_lines(taps, whole.channels, config), whole
 
-    lanes = packed_lanes(layer.out_channels, step.pack, config)
     single = _taps(layer, weight, source.pixel_step, layer.out_channels)
     single = single.reshape(layer.out_channels, rows, columns * source.pixel_step)
-    taps = np.zeros((step.pack, layer.out_channels, rows, run_bytes), np.int8)
-    for pixel in range(step.pack):
-        first = pixel * pixel_stride(step, layer) * source.pixel_step
-        taps[pixel, :, :, first : first + single.shape[2]] = single
-    taps = taps.reshape(-1, rows, run_bytes)
-    loops |= {"kernel_column_step": 0, "run_steps": run_steps, "row_weight_lines": run_steps}
+    run_bytes = group_run.steps * config.in_lanes
+    taps = np.zeros((step.pack * layer.out_channels, rows, run_bytes), np.int8)
+    for group, channels in enumerate(lanes.channels):
+        for packed in channels[channels != IDLE]:
+            pixel, channel = divmod(int(packed), layer.out_channels)
+            first = pixel * pixel_stride(step, layer) * source.pixel_step
+            first -= int(group_run.starts[group])
+            taps[packed, :, first : first + single.shape[2]] = single[channel]
+    loops |= {
+        "column_start": loops["column_start"] + int(group_run.starts[0]),
+        "kernel_column_step": 0,
+        "run_steps": group_run.steps,
+        "row_weight_lines": group_run.steps,
+        "group_source_step": group_run.step,
+    }
     return loops, weight_lines(taps, lanes.channels, config), lanes
 
 
