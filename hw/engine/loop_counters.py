@@ -28,6 +28,9 @@ class Advance(data.StructLayout):
 class LoopCounters(wiring.Component):
     """Count the iterations of all loops. Each counter knows whether it is in its last iteration.
 
+    Whether a row is inside is known late in a cycle. So the loop that goes on behind the row is
+    told apart from whether the row ends.
+
     Parameters
     ----------
     count_bits : int
@@ -45,6 +48,10 @@ class LoopCounters(wiring.Component):
         There is a step in this cycle.
     advance : Out(Advance)
         With `go`.
+    row_ends : Out(1)
+        The present step is the last of its kernel row, and does not wait.
+    behind_row : Out(Advance)
+        The loop that goes on when the present kernel row ends; those inside a row are 0.
     final : Out(Advance)
         Of each loop, whether it is in its last iteration.
     window_first : Out(1)
@@ -62,6 +69,8 @@ class LoopCounters(wiring.Component):
                 "inside": In(1),
                 "go": Out(1),
                 "advance": Out(Advance()),
+                "row_ends": Out(1),
+                "behind_row": Out(Advance()),
                 "final": Out(Advance()),
                 "window_first": Out(1),
                 "done": Out(1),
@@ -72,23 +81,39 @@ class LoopCounters(wiring.Component):
         m = Module()
         fields, prepare, go, advance = self.descriptor, self.prepare, self.go, self.advance
 
+        running, spaced = Signal(), Signal()
+        in_row, around = LOOPS[:2], LOOPS[2:]
         # a row outside is one step, whatever its columns and runs
-        ends = {level: self.final[level] | ~self.inside for level in LOOPS[:2]}
-        ends |= {level: self.final[level] for level in LOOPS[2:]}
-        # carry[k]: all levels inside level k are in their last iteration
+        ends = [self.final[level] | ~self.inside for level in in_row]
+        ends += [self.final[level] for level in around]
+        # carry[k]: all loops inside loop k are in their last iteration
         carry = [1]
-        for level in LOOPS:
-            carry.append(carry[-1] & ends[level])
+        for level_ends in ends:
+            carry.append(carry[-1] & level_ends)
+        # a tile waits in its last row only
+        m.d.comb += self.row_ends.eq(running & carry[2] & (spaced | ~self.final.kernel_rows))
+        # reached[k]: loop k goes on or begins anew
+        reached = [go, go & carry[1]]
+        for number, level in enumerate(in_row):
+            m.d.comb += advance[level].eq(running & carry[number] & ~ends[number])
+        all_final = 1
+        for level in around:
+            reached.append(self.row_ends & all_final)
+            m.d.comb += [
+                self.behind_row[level].eq(all_final & ~self.final[level]),
+                advance[level].eq(self.row_ends & self.behind_row[level]),
+            ]
+            all_final = all_final & self.final[level]
+        reached.append(self.row_ends & all_final)
         for number, level in enumerate(LOOPS):
             count = Signal(self._count_bits, name=f"{level}_left")
             first = fields[level][: self._count_bits]
             single = Signal(name=f"{level}_single")
             final = self.final[level]
             m.d.sync += single.eq(first == 0)
-            m.d.comb += advance[level].eq(go & carry[number] & ~ends[level])
-            with m.If(prepare | (go & carry[number + 1])):
+            with m.If(prepare | reached[number + 1]):
                 m.d.sync += [count.eq(first), final.eq(single)]
-            with m.Elif(go & carry[number]):
+            with m.Elif(reached[number]):
                 m.d.sync += [count.eq(count - 1), final.eq(count == 1)]
         m.d.comb += [
             advance.run_ends.eq(carry[1]),
@@ -96,8 +121,7 @@ class LoopCounters(wiring.Component):
             advance.group_ends.eq(carry[7]),
         ]
 
-        running = Signal()
-        m.d.comb += self.done.eq(go & carry[8])
+        m.d.comb += self.done.eq(reached[8])
         with m.If(prepare):
             m.d.sync += running.eq(1)
         with m.Elif(self.done):
@@ -106,9 +130,8 @@ class LoopCounters(wiring.Component):
         # -- tiles do not end before the drain is ready for them ----------------------------------
         tile_spacing = fields.tile_spacing[: self._count_bits]
         spacing = Signal.like(tile_spacing, name="spacing_left")
-        spaced = Signal()
         m.d.comb += go.eq(running & (spaced | ~carry[3]))
-        with m.If(go & carry[3]):
+        with m.If(reached[3]):
             m.d.sync += [spacing.eq(tile_spacing), spaced.eq(tile_spacing == 0)]
         with m.Elif(~spaced):
             m.d.sync += [spacing.eq(spacing - 1), spaced.eq(spacing == 1)]

@@ -18,8 +18,8 @@ class Loops(wiring.Component):
     ::
 
         start ──> LoopCounters ──advance──[register]──> Columns, Lines ──> step
-                    ^      └──> Rows ──[register]───────────────────────────^
-                    └─inside──────┘
+                    ^      └──row_ends──> Rows ──[register]─────────────────^
+                    └─inside───────────────┘
 
     Rows are ahead by a cycle, because a row that is outside counts as one step.
 
@@ -66,7 +66,8 @@ class Loops(wiring.Component):
             counters.prepare.eq(prepare),
             counters.inside.eq(rows.inside),
             rows.prepare.eq(prepare),
-            rows.advance.eq(counters.advance),
+            rows.row_ends.eq(counters.row_ends),
+            rows.behind_row.eq(counters.behind_row),
         ]
 
         go = Signal()

@@ -12,7 +12,7 @@ __all__ = ["Columns", "Lines", "Rows"]
 
 
 def _choose(m, register, choices):
-    """Load a register with the value whose condition holds; at most one does."""
+    """Return the value whose condition holds, at most one does, and whether one holds."""
     value = 0
     any_holds = 0
     for condition, choice in choices:
@@ -20,8 +20,7 @@ def _choose(m, register, choices):
         m.d.comb += chosen.eq(choice)
         value = value | Mux(condition, chosen, 0)
         any_holds = any_holds | condition
-    with m.If(any_holds):
-        m.d.sync += register.eq(value)
+    return value, any_holds
 
 
 class Columns(wiring.Component):
@@ -70,7 +69,9 @@ class Columns(wiring.Component):
         ]
         for level, register in enumerate((self.column, kernel, window, out, group)):
             choices = [(condition, value) for top, condition, value in moves if top >= level]
-            _choose(m, register, choices)
+            value, goes_on = _choose(m, register, choices)
+            with m.If(goes_on):
+                m.d.sync += register.eq(value)
         return m
 
 
@@ -78,13 +79,15 @@ class Rows(wiring.Component):
     """Keep the offset of a kernel row, and whether it is in the source.
 
     Two signs tell that: of the offset, and of the offset less the limit, which is kept beside it.
-    For "ice40" it is compared instead, which is slower and takes half the cells.
+    For "ice40" it is compared instead, which is slower and takes half the cells. What a row ends
+    with depends on it, so the next row is chosen without, and only taken or not.
 
     Members
     -------
     descriptor : In(Descriptor)
     prepare : In(1)
-    advance : In(Advance)
+    row_ends : In(1)
+    behind_row : In(Advance)
     row : Out(signed)
     inside : Out(1)
     """
@@ -96,7 +99,8 @@ class Rows(wiring.Component):
             {
                 "descriptor": In(Descriptor()),
                 "prepare": In(1),
-                "advance": In(Advance()),
+                "row_ends": In(1),
+                "behind_row": In(Advance()),
                 "row": Out(self._shape),
                 "inside": Out(1),
             }
@@ -104,7 +108,7 @@ class Rows(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        fields, advance = self.descriptor, self.advance
+        fields, behind = self.descriptor, self.behind_row
         start = fields.row_start.as_signed()
         firsts = {"row": start}
         if not self._compares:
@@ -117,16 +121,20 @@ class Rows(wiring.Component):
                 for loop in ("kernel", "window", "out")
             )
             moves = [
-                (0, advance.kernel_rows, kernel + fields.kernel_row_step),
-                (0, advance.window_columns, window),
-                (1, advance.window_rows, window + fields.window_row_step),
-                (1, advance.out_columns, out),
-                (2, advance.out_rows, out + fields.out_row_step),
-                (2, advance.groups | self.prepare, first),
+                (0, behind.kernel_rows, kernel + fields.kernel_row_step),
+                (0, behind.window_columns, window),
+                (1, behind.window_rows, window + fields.window_row_step),
+                (1, behind.out_columns, out),
+                (2, behind.out_rows, out + fields.out_row_step),
+                (2, behind.groups, first),
             ]
             for level, register in enumerate((kernel, window, out)):
                 choices = [(condition, value) for top, condition, value in moves if top >= level]
-                _choose(m, register, choices)
+                value, goes_on = _choose(m, register, choices)
+                with m.If(self.prepare):
+                    m.d.sync += register.eq(first)
+                with m.Elif(self.row_ends & goes_on):
+                    m.d.sync += register.eq(value)
             kernels.append(kernel)
         row = kernels[0]
         before_limit = row < fields.row_limit if self._compares else kernels[1][-1]
