@@ -228,8 +228,7 @@ def _kinds(board: Board, counts: dict[str, int]) -> dict[str, int]:
         return sum(number for name, number in counts.items() if name.startswith(prefixes))
 
     return {
-        # a carry cell holds two LUT4s on ECP5, none elsewhere
-        "lut4": count(device.lut) + 2 * count(device.carry) * (device.logic_cell != "ICESTORM_LC"),
+        "lut4": count(device.lut) + device.carry_luts * count(device.carry),
         "flip_flops": count(device.flip_flop),
         "dsp": count(device.dsp),
         "block_ram": count(device.block_ram),

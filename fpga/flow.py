@@ -11,7 +11,7 @@ from ..golden.spec.engine import EngineConfig
 if TYPE_CHECKING:
     from .board import Board
 
-__all__ = ["BoardFlow", "CapacityError", "Routed"]
+__all__ = ["BoardFlow", "CapacityError", "Routed", "fewest_blocks"]
 
 NAME = "offramp"
 """Name of the top module and, with endings, of all files of a build."""
@@ -19,6 +19,19 @@ NAME = "offramp"
 
 class CapacityError(ValueError):
     """A design is too large for a board; the message says by how much."""
+
+
+def fewest_blocks(width: int, lines: int, widths: Mapping[int, int]) -> int:
+    """Return the block RAMs of a memory in the shape that takes fewest.
+
+    Parameters
+    ----------
+    width, lines : int
+        Of the memory.
+    widths : mapping of int to int
+        Bits of a block by its lines.
+    """
+    return min(-(-width // wide) * -(-lines // deep) for deep, wide in widths.items())
 
 
 @dataclass(frozen=True)

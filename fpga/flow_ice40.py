@@ -8,7 +8,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, ResetSignal
 
 from ..golden.spec.engine import EngineConfig
 from .board import Board
-from .flow import NAME, BoardFlow, Routed
+from .flow import NAME, BoardFlow, Routed, fewest_blocks
 from .nextpnr import place_and_route, synthesize
 from .pll_ice40 import ice40_frequencies, ice40_pll
 from .tools import run_tool
@@ -105,14 +105,17 @@ class Ice40Flow(BoardFlow):
     def needs(self, config: EngineConfig) -> dict[str, int]:  # noqa: D102
         lanes = config.requantizers
         large = config.line_bytes == 8 and config.weight_lines <= 1 << 14
-        bank = _block_rams(8 * config.in_lanes, config.activation_bytes // (2 * config.in_lanes))
+        bank_lines = config.activation_bytes // (2 * config.in_lanes)
+        bank = fewest_blocks(8 * config.in_lanes, bank_lines, BLOCK_WIDTHS)
         memories = (
             # count, bits, lines
             (lanes, CHANNEL_BITS, 2 * config.channel_lines),
             (1, 32, config.program_words),
             (0 if large else 1, 8 * config.line_bytes, config.weight_lines),
         )
-        words = sum(count * _block_rams(bits, lines) for count, bits, lines in memories)
+        words = sum(
+            count * fewest_blocks(bits, lines, BLOCK_WIDTHS) for count, bits, lines in memories
+        )
         return {
             "dsp": config.macs // 2 + 2 * lanes,
             # a block reads at one place only
@@ -137,11 +140,6 @@ class Ice40Flow(BoardFlow):
             f"pack-{seed}.log",
             PACKING_TIMEOUT,
         )
-
-
-def _block_rams(width: int, depth: int) -> int:
-    """Return the block RAMs of a memory, in the shape that takes fewest."""
-    return min(-(-width // wide) * -(-depth // deep) for deep, wide in BLOCK_WIDTHS.items())
 
 
 ICE40 = Ice40Flow()

