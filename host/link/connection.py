@@ -20,7 +20,7 @@ REOPEN_S = 0.05, 1.0
 
 
 class SessionLostError(LinkError):
-    """The board was restarted, or somebody else uses it: what it was given is lost."""
+    """The board was restarted, somebody else uses it, or it got something wrong: begin anew."""
 
 
 class Connection:

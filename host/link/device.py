@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...golden.spec.decision_streams import unpack
+from ...golden.spec.engine_faults import IMAGE_FAULTS
 from ...golden.spec.engine_registers import FLAGS, MEMORIES, engine_registers
 from ...golden.spec.engine_streams import RESULT_FIELDS
 from ...golden.spec.link import (
@@ -120,6 +121,7 @@ class SerialDevice:
             It does not run on this board, or does not arrive intact.
         """
         check_program(self.identity, program)
+        self._end_earlier_run()
         self._program = program
         self._loaded = False
         self._keep_session(lambda: self._load(progress))
@@ -193,7 +195,7 @@ class SerialDevice:
         Raises
         ------
         BoardError
-            The engine reports a fault.
+            The engine reports a fault; one of an image alone only if it does so again and again.
         """
         contents = self._contents(images)
         results: dict[int, ImageResult] = {}
@@ -207,9 +209,7 @@ class SerialDevice:
                 if progress:
                     progress(len(results))
 
-        if self._stream.inside:
-            # an earlier run was broken off
-            self._open_session()
+        self._end_earlier_run()
         self._keep_session(run_rest, results)
         return [results[number] for number in range(len(contents))]
 
@@ -228,18 +228,27 @@ class SerialDevice:
         fields = unpack(RESULT_FIELDS, word)
         if fields.pop("error"):
             flags = self.read("errors")
-            reported = [text for bit, text in enumerate(FLAGS.values()) if flags >> bit & 1]
-            raise BoardError(
-                f"Engine must run image {number}, but reports: {'; '.join(reported) or 'nothing'}"
-            )
+            names = [name for bit, name in enumerate(FLAGS) if flags >> bit & 1]
+            reported = "; ".join(FLAGS[name] for name in names) or "nothing"
+            message = f"Engine must run image {number}, but reports: {reported}"
+            if names and set(names) <= set(IMAGE_FAULTS):
+                # images are sent whole: a new session sends this one again
+                raise SessionLostError(message)
+            raise BoardError(message)
         return ImageResult(**fields)
 
     # -- sessions and registers ------------------------------------------------------------------
 
     def _open_session(self) -> None:
         self._loaded = False
-        self.connection.open_session()
+        # first: what begins a session may be broken off, and is then gone on with
         self._stream = ImageStream(self.connection, self._status.result_slots)
+        self.connection.open_session()
+
+    def _end_earlier_run(self) -> None:
+        """Begin anew if a run was broken off: its images are still sent, and change no settings."""
+        if self._stream.inside:
+            self._open_session()
 
     def _keep_session(self, work: Callable[[], None], done: Sized = ()) -> None:
         """Do some work, again from where it is if the board is restarted meanwhile."""

@@ -59,8 +59,8 @@ class ImageStream:
         while waiting or self.inside:
             while waiting and not self._full and window.unsent < QUEUED:
                 key, image = waiting.popleft()
-                self._connection.submit(Kind.IMAGE, data=image)
                 self.inside.append(key)
+                self._connection.submit(Kind.IMAGE, data=image)
             if self._request is None and self._due:
                 self._fetch()
             elif window.idle:

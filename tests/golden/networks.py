@@ -1,4 +1,4 @@
-"""A topology with every kind of layer."""
+"""Topologies: with every kind of layer, and a small one."""
 
 from offramp.golden.network import IntegerNetwork
 from offramp.golden.random_network import random_integers
@@ -67,6 +67,24 @@ def every_kind() -> Topology:
     )
 
 
+def small() -> Topology:
+    """Return two exits of an image of 36 bytes, in few parameters."""
+    shape = (3, 3, 4)
+    return Topology(
+        segments=tuple(
+            Segment(
+                backbone=(
+                    Convolution(
+                        name=f"conv{k}", in_shape=shape, out_channels=4, kernel=(1, 1), relu=True
+                    ),
+                ),
+                branch=(FullyConnected(name=f"logits{k}", in_shape=shape, out_features=4),),
+            )
+            for k in range(2)
+        )
+    )
+
+
 def random_network(seed: int, topology: Topology | None = None) -> IntegerNetwork:
-    """Return a network of random integers with every kind of layer."""
+    """Return a network of random integers, with every kind of layer unless said otherwise."""
     return random_integers(every_kind() if topology is None else topology, seed)

@@ -137,6 +137,32 @@ def test_engine_that_reports_a_fault_is_named(board, program, images):
     assert device.run(images[:2]) == right_results(program, images[:2])
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_image_that_arrives_too_short_is_sent_again_and_then_reported(
+    board, program, images, times
+):
+    device = device_of(board)
+    device.load(program)
+    genuine = board.engine.take
+    spoiled = set()
+
+    def take(word: bytes, last: bool) -> None:
+        # the first word of a session
+        if len(spoiled) < times and board._session not in spoiled:
+            spoiled.add(board._session)
+            last = True
+        genuine(word, last)
+
+    board.engine.take = take  # type: ignore[method-assign]
+    if times == 1:
+        assert device.run(images) == right_results(program, images)
+    else:
+        with pytest.raises(BoardError, match=r"came too early 3 times$"):
+            device.run(images)
+    assert len(spoiled) == times
+    assert device.run(images[:5]) == right_results(program, images[:5])
+
+
 def test_engine_that_takes_no_image_is_reported(board, program, images):
     device = device_of(board, reconnect_seconds=20.0)
     device.load(program)
