@@ -12,7 +12,7 @@ from ..golden.random_network import random_integers, random_topology
 from ..golden.random_program import IMAGE_SHAPE, random_program
 from ..golden.spec.program import Program
 from ..rtl_sim.emulator.accelerator import EngineEmulator, EngineResults
-from .compile import CompileError, compile_network, predict_cycles
+from .compile import Compilation, CompileError, compile_network, predict_cycles
 
 IMAGES = 6
 """Images of a random network."""
@@ -54,21 +54,24 @@ class EngineCheck:
         network = random_integers(topology, seed)
         network = network.with_thresholds(rng.integers(-10, 60, network.n_exits - 1).tolist())
         compilation = compile_network(network, self._emulator.config, fuse=bool(seed % 3))
-        program = compilation.program
         images = rng.integers(0, 256, (IMAGES, *network.input_shape), np.uint8)
+        return [Difference(seed, what) for what in self.compilation(compilation, images)]
 
+    def compilation(self, compilation: Compilation, images: NDArray[np.uint8]) -> list[str]:
+        """Return what differs: results and cycles of images, every layer of the first."""
+        program = compilation.program
         self._emulator.load(program)
         found = list(_results(program, self._emulator.run(images), run_program(program, images)))
         expected = _memories(program, images[0])
         memories = self._emulator.memory_after_operations(images[0])
-        self._images += IMAGES + 1
+        self._images += len(images) + 1
         if len(memories) != len(expected) - 1:
             found.append("operations that run")
         for note, memory, right in zip(compilation.notes, memories, expected, strict=False):
             layers = read_tensor(memory[None], note.writes), read_tensor(right[None], note.writes)
             if not np.array_equal(*layers):
                 found.append(f"layers {note.layers}")
-        return [Difference(seed, what) for what in found]
+        return found
 
     def program(self, seed: int) -> list[Difference]:
         """Compare results, cycles and, behind each operation, the whole activation memory."""

@@ -88,6 +88,21 @@ def test_an_illegal_program_is_refused(
         check_program(replace(program, **changes))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"residual": False}, "Operation 6 must have no residual operand on an engine without, no"),
+        ({"count_bits": 6}, "Operation 4 must have at most 64 run_steps, not 256"),
+    ],
+)
+def test_an_engine_with_less_than_a_program_needs_is_named(
+    program: Program, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ProgramError) as error:
+        check_program(replace(program, config=replace(program.config, **changes)))
+    assert str(error.value).startswith(message)
+
+
 def test_image_buffers_past_memory_are_refused(program: Program) -> None:
     with pytest.raises(ProgramError, match=r"^Image buffers must end within 40960 bytes, not at "):
         check_program(replace(program, image_stride=40000))

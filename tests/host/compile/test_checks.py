@@ -72,6 +72,20 @@ def test_the_fitting_engine_fits_exactly() -> None:
         assert refusal(network, replace(config, **changes)).startswith(f"{thing} must be at least ")
 
 
+def test_an_engine_without_additions_names_the_layer() -> None:
+    assert refusal(load_network("zoo:resnet8-cifar10"), replace(FITS, residual=False)) == (
+        "Engine for resnet8 must have residual additions, not be without: there is one at "
+        "backbone1.conv1"
+    )
+
+
+def test_an_engine_without_checks_and_counters_runs_the_same_program() -> None:
+    plain = replace(FITS, checks=False, counters=False)
+    programs = [compile_network(digits(), config).program for config in (FITS, plain)]
+    first, second = ((p.operations, p.channels, p.weights) for p in programs)
+    assert first == second
+
+
 @pytest.mark.parametrize(
     ("unit", "message"),
     [
@@ -152,11 +166,14 @@ def test_an_accumulator_that_could_overflow_is_named() -> None:
     )
 
 
-def test_a_field_that_is_too_large_is_named() -> None:
-    network = wide_network((1, 5000, 1), 1)
-    config = fitting_engine(wide_network((1, 4096, 1), 1), ENGINES["16"])
-    config = replace(config, activation_bytes=1 << 17, weight_lines=1 << 14)
-    assert refusal(network, config) == "Out columns must be in 1..4096, not 5000 (in pool)"
+@pytest.mark.parametrize(("count_bits", "columns"), [(12, 5000), (8, 257), (6, 65)])
+def test_a_count_that_is_too_large_is_named(count_bits: int, columns: int) -> None:
+    config = replace(ENGINES["16"], activation_bytes=1 << 17, weight_lines=1 << 14)
+    config = replace(config, count_bits=count_bits)
+    most = 1 << count_bits
+    compile_network(wide_network((1, most, 1), 1), config)
+    message = f"Out columns must be in 1..{most}, not {columns} (in pool)"
+    assert refusal(wide_network((1, columns, 1), 1), config) == message
 
 
 def test_a_long_run_is_divided() -> None:

@@ -206,6 +206,7 @@ def test_other_builds_are_refused(board):
         ({"channel_lines": 16}, "must have at most 64 words of channels on the board, not 5"),
         ({"program_words": 32}, "must have at most 32 words of program on the board, not 1"),
         ({"activation_bytes": 1024}, "must have at most 1024 bytes of activations on the board"),
+        ({"count_bits": 6}, "must have at most 64 iterations of a loop on the board, not 1"),
     ],
 )
 def test_program_for_another_engine_is_refused(program, change, message):
@@ -292,6 +293,14 @@ def test_frames_shrink_under_errors_and_grow_again(board, program, images):
     assert pace.words == 64
     assert device.read("magic") == int.from_bytes(b"OFRA", "big")
     assert Kind.READ == 1
+
+
+def test_program_with_additions_for_a_board_without_is_refused():
+    program = compile_network(random_network(4).with_thresholds([10]), ENGINE).program
+    board = model_board(replace(ENGINE, residual=False), LINK)
+    message = "Program must have no residual additions on a board without, not some"
+    with pytest.raises(BoardError, match=f"^{message}$"):
+        device_of(board).load(program)
 
 
 def test_engine_without_counters_runs_too(program, images):
