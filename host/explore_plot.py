@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from .explore import COSTS, Row, pareto_front
@@ -14,7 +15,7 @@ MARKERS = "os^Dv<>P*X"
 
 
 def explore_figure(rows: Sequence[Row], title: str, rate: str) -> Figure:
-    """Return the rate against LUTs, DSPs and block RAMs, side by side.
+    """Return the rate against LUTs, DSPs and block RAMs, side by side, those that a design takes.
 
     A line joins what no other beats in the two that a plot shows; filled marks are those that none
     beats in all four.
@@ -31,9 +32,11 @@ def explore_figure(rows: Sequence[Row], title: str, rate: str) -> Figure:
     named = _varied(rows)
     kinds = list(dict.fromkeys(_kind(row, named) for row in built))
     devices = list(dict.fromkeys(row.candidate.axes["device"] for row in built))
-    figure = Figure(figsize=(11, 4.4), layout="constrained")
-    grid = figure.subplots(1, len(COSTS), sharey=True)
-    for axes, (cost, name) in zip(grid, COSTS.items(), strict=True):
+    costs = {cost: name for cost, name in COSTS.items() if any(row.cost(cost) for row in built)}
+    layout = ConstrainedLayoutEngine(wspace=0.06)
+    figure = Figure(figsize=(3.2 * len(costs) + 1.8, 4.4), layout=layout)
+    grid = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
+    for axes, (cost, name) in zip(grid, costs.items(), strict=True):
         _front(axes, built, cost)
         for row in built:
             colour = f"C{kinds.index(_kind(row, named)) % 10}"
@@ -50,6 +53,7 @@ def explore_figure(rows: Sequence[Row], title: str, rate: str) -> Figure:
         axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     grid[0].set_ylabel(rate)
     grid[0].yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     for index, kind in enumerate(kinds):
@@ -57,6 +61,7 @@ def explore_figure(rows: Sequence[Row], title: str, rate: str) -> Figure:
     for index, device in enumerate(devices):
         marker = MARKERS[index % len(MARKERS)]
         grid[0].plot([], [], ls="", marker=marker, color=INK, mfc="white", label=device)
+    grid[0].plot([], [], ls="", marker=MARKERS[0], color=INK, label="filled: none beats it")
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
