@@ -17,7 +17,7 @@ from .spec.decision import DecisionConfig
 from .spec.decision_registers import decision_registers
 from .spec.decision_streams import legal_logits
 from .spec.histogram import histogram_bin
-from .spec.registers import WORD_MASK, Access
+from .spec.registers import WORD_MASK
 from .spec.rules import ExitRule
 from .unit_model import rule_score
 
@@ -196,18 +196,7 @@ class DecisionBank:
         if found is None or strobes != 0b1111 or not found[0].accepts(word):
             return False
         register = found[0]
-        kept = self._words[address]
-        for field in register.fields:
-            match field.access:
-                case Access.READ_WRITE:
-                    # a signed field is extended over the whole word
-                    mask = WORD_MASK if field.signed else field.mask
-                    kept = (kept & ~mask) | (word & mask)
-                case Access.WRITE_1_TO_CLEAR:
-                    kept &= ~(word & field.mask)
-                case _:
-                    pass
-        self._words[address] = kept
+        self._words[address] = register.written(self._words[address], word)
         if register.name == "control" and word & register.field("clear_counters").mask:
             self._clear_counters()
         return True

@@ -16,7 +16,7 @@ from .spec.engine_registers import FLAGS, MEMORIES, engine_registers, load_words
 from .spec.engine_streams import RESULT_FIELDS
 from .spec.operation import WORDS, Operation
 from .spec.program import Program
-from .spec.registers import WORD_BYTES, WORD_MASK, Access
+from .spec.registers import WORD_BYTES, WORD_MASK
 
 N_INSIDE = 4
 """Most images inside: one that arrives, two buffers, a result that waits."""
@@ -235,18 +235,7 @@ class EngineBank:
         register = found[0]
         if register.idle_only and self._working:
             return False
-        kept = self._words[address]
-        for field in register.fields:
-            match field.access:
-                case Access.READ_WRITE:
-                    # a signed field is extended over the whole word
-                    mask = WORD_MASK if field.signed else field.mask
-                    kept = (kept & ~mask) | (word & mask)
-                case Access.WRITE_1_TO_CLEAR:
-                    kept &= ~(word & field.mask)
-                case _:
-                    pass
-        self._words[address] = kept
+        self._words[address] = register.written(self._words[address], word)
         self._act(register.name, register.unpack(word))
         return True
 

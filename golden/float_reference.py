@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from .network import IntegerNetwork
 from .parameters import LayerParameters
+from .spec.chain import follow_chain
 from .spec.layers import (
-    CHAIN_INPUT,
     AveragePool,
     Convolution,
     FullyConnected,
@@ -66,13 +66,12 @@ def float_chain(
     layers: Sequence[Layer], parameters: Sequence[LayerParameters], activations: Reals
 ) -> Reals:
     """Return what the last layer of a chain makes of `activations`, float64 [n, H, W, C]."""
-    outputs = {CHAIN_INPUT: activations}
-    latest = activations
-    for layer, values in zip(layers, parameters, strict=True):
-        operands = [latest if name is None else outputs[name] for name in layer.sources]
-        latest = float_layer(layer, values, *operands)
-        outputs[layer.name] = latest
-    return latest
+    values = dict(zip((layer.name for layer in layers), parameters, strict=True))
+    return follow_chain(
+        layers,
+        activations,
+        lambda layer, *operands: float_layer(layer, values[layer.name], *operands),
+    )
 
 
 def float_layer(layer: Layer, parameters: LayerParameters, *operands: Reals) -> Reals:
@@ -107,13 +106,12 @@ def error_bound(
     errors : float64 [C]
         Bound on the error of the chain's input.
     """
-    outputs = {CHAIN_INPUT: errors}
-    latest = errors
-    for layer, values in zip(layers, parameters, strict=True):
-        operands = [latest if name is None else outputs[name] for name in layer.sources]
-        latest = _layer_error(layer, values, *operands)
-        outputs[layer.name] = latest
-    return latest
+    values = dict(zip((layer.name for layer in layers), parameters, strict=True))
+    return follow_chain(
+        layers,
+        errors,
+        lambda layer, *operands: _layer_error(layer, values[layer.name], *operands),
+    )
 
 
 def _layer_error(layer: Layer, parameters: LayerParameters, *errors: Reals) -> Reals:

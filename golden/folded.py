@@ -13,8 +13,8 @@ import torch.nn.functional as F  # noqa: N812 -- the name that torch's own docum
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .spec.chain import follow_chain
 from .spec.layers import (
-    CHAIN_INPUT,
     AveragePool,
     Convolution,
     FullyConnected,
@@ -76,13 +76,13 @@ class FoldedNetwork:
         return logits
 
     def _chain(self, layers: tuple[Layer, ...], x: Tensor, observer: Observer | None) -> Tensor:
-        outputs = {CHAIN_INPUT: x}
-        for layer in layers:
-            operands = [x if name is None else outputs[name] for name in layer.sources]
-            x = outputs[layer.name] = self.apply(layer, *operands)
+        def observed(layer: Layer, *operands: Tensor) -> Tensor:
+            result = self.apply(layer, *operands)
             if observer is not None:
-                observer(layer, x)
-        return x
+                observer(layer, result)
+            return result
+
+        return follow_chain(layers, x, observed)
 
     def apply(self, layer: Layer, x: Tensor, *others: Tensor) -> Tensor:
         """Return a layer's output float64 [n, C', H', W'] for its operands [n, C, H, W]."""

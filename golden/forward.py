@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .parameters import LayerParameters, product_bound
+from .spec.chain import follow_chain
 from .spec.layers import (
-    CHAIN_INPUT,
     AveragePool,
     Convolution,
     FullyConnected,
@@ -52,21 +52,20 @@ class Chain:
 
     def __init__(self, layers: Sequence[Layer], parameters: Sequence[LayerParameters]) -> None:
         self._layers = tuple(layers)
-        self._operations = [
-            _operation(layer, values) for layer, values in zip(layers, parameters, strict=True)
-        ]
+        self._operations = {
+            layer.name: _operation(layer, values)
+            for layer, values in zip(layers, parameters, strict=True)
+        }
 
     def __call__(self, activations: Tensor) -> Tensor:
         """Return what the last layer makes of `activations`, both float32 [n, C, H, W]."""
-        outputs = {CHAIN_INPUT: activations}
-        latest = activations
         # NNPACK alone would compute a convolution by other means than products and sums
         with torch.inference_mode(), torch.backends.nnpack.flags(enabled=False):
-            for layer, operation in zip(self._layers, self._operations, strict=True):
-                operands = [latest if name is None else outputs[name] for name in layer.sources]
-                latest = operation(*operands)
-                outputs[layer.name] = latest
-        return latest
+            return follow_chain(
+                self._layers,
+                activations,
+                lambda layer, *operands: self._operations[layer.name](*operands),
+            )
 
 
 def tensor_of_activations(activations: NDArray[np.integer]) -> Tensor:

@@ -22,8 +22,8 @@ from .float_reference import logit_error_bounds
 from .folded import FoldedNetwork, Reals
 from .network import IntegerNetwork
 from .quantize import check_weight_bits
+from .spec.chain import follow_chain
 from .spec.layers import (
-    CHAIN_INPUT,
     AveragePool,
     Convolution,
     FullyConnected,
@@ -134,14 +134,13 @@ class FakeQuantizedNetwork(nn.Module):
         return found
 
     def _chain(self, layers: tuple[Layer, ...], x: Tensor) -> Tensor:
-        outputs = {CHAIN_INPUT: x}
-        for layer in layers:
-            operands = [x if name is None else outputs[name] for name in layer.sources]
-            x = self._layer(layer, *operands)
-            if _key(layer) in self.rounded:
-                x = self.rounded[_key(layer)](x)
-            outputs[layer.name] = x
-        return x
+        return follow_chain(layers, x, self._rounded_layer)
+
+    def _rounded_layer(self, layer: Layer, *operands: Tensor) -> Tensor:
+        y = self._layer(layer, *operands)
+        if _key(layer) in self.rounded:
+            y = self.rounded[_key(layer)](y)
+        return y
 
     def _layer(self, layer: Layer, x: Tensor, *others: Tensor) -> Tensor:
         if isinstance(layer, MaxPool):

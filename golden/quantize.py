@@ -25,8 +25,9 @@ from .models import MultiExitNetwork
 from .network import FRACTION_BITS_MAX, FRACTION_BITS_MIN, IntegerNetwork
 from .parameters import LayerParameters
 from .scaling import encode_ratios, quantize_weights, require_finite
+from .spec.chain import follow_chain
 from .spec.checks import require_int
-from .spec.layers import CHAIN_INPUT, AveragePool, Layer, MaxPool, ResidualAdd
+from .spec.layers import AveragePool, Layer, MaxPool, ResidualAdd
 from .spec.numbers import INT8
 from .temperature import fit_temperature, negative_log_likelihood
 
@@ -248,18 +249,16 @@ def _quantize_chain(
     weight_limit: int,
 ) -> float:
     """Add the integers of `layers` to `parameters`; return the scale of the chain's output."""
-    scales = {CHAIN_INPUT: in_scale}
-    latest = in_scale
-    for layer in layers:
-        operands = [latest if name is None else scales[name] for name in layer.sources]
+
+    def scale_of(layer: Layer, *in_scales: float) -> float:
         if isinstance(layer, MaxPool):
-            latest = operands[0]
-        else:
-            # a layer that is 0 for all images has any scale
-            latest = (ranges[layer.name] or 1.0) / layer.out_format.high
-            parameters[layer.name] = _quantize_layer(folded, layer, operands, latest, weight_limit)
-        scales[layer.name] = latest
-    return latest
+            return in_scales[0]
+        # a layer that is 0 for all images has any scale
+        scale = (ranges[layer.name] or 1.0) / layer.out_format.high
+        parameters[layer.name] = _quantize_layer(folded, layer, in_scales, scale, weight_limit)
+        return scale
+
+    return follow_chain(layers, in_scale, scale_of)
 
 
 def _quantize_layer(

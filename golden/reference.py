@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .parameters import LayerParameters
+from .spec.chain import follow_chain
 from .spec.layers import (
-    CHAIN_INPUT,
     AveragePool,
     Convolution,
     FullyConnected,
@@ -27,13 +27,12 @@ def reference_chain(
     layers: Sequence[Layer], parameters: Sequence[LayerParameters], activations: Integers
 ) -> Integers:
     """Return what the last layer of a chain makes of `activations`, int64 [n, H, W, C]."""
-    outputs = {CHAIN_INPUT: activations}
-    latest = activations
-    for layer, values in zip(layers, parameters, strict=True):
-        operands = [latest if name is None else outputs[name] for name in layer.sources]
-        latest = reference_layer(layer, values, *operands)
-        outputs[layer.name] = latest
-    return latest
+    values = dict(zip((layer.name for layer in layers), parameters, strict=True))
+    return follow_chain(
+        layers,
+        activations,
+        lambda layer, *operands: reference_layer(layer, values[layer.name], *operands),
+    )
 
 
 def reference_layer(layer: Layer, parameters: LayerParameters, *operands: Integers) -> Integers:

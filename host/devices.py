@@ -6,6 +6,7 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..golden.closing import Closing
 from ..golden.decision import Decisions, Logits
 from ..golden.spec.checks import require_choice
 from ..golden.spec.decision import DecisionConfig
@@ -51,7 +52,7 @@ class Device(Protocol):
     ) -> None: ...
 
 
-class GoldenDevice:
+class GoldenDevice(Closing):
     """The integer model itself: the specification that every other device must equal."""
 
     def __init__(self, config: DecisionConfig):
@@ -71,20 +72,6 @@ class GoldenDevice:
     ) -> Decisions:
         """Decide vectors of logits [n, N], all at one exit or each at its own [n]."""
         return self._unit.decide(logits, exit_index, tag)
-
-    def close(self) -> None:
-        """Do nothing: the model holds no resources."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_device(name: str, config: DecisionConfig) -> Device:

@@ -7,6 +7,7 @@ from .criteria import GATE_WEIGHT, SELECTION_WIDTH, Criterion
 from .decision import DecisionConfig
 from .decision_streams import check_bus_config
 from .histogram import HISTOGRAM_BINS
+from .identification import constant, identification
 from .registers import WORD_BYTES, Access, Array, Field, Register, RegisterMap
 from .rules import ExitRule
 
@@ -192,19 +193,15 @@ def _codes(criteria: tuple[str, ...]) -> str:
     return f"what the exit decides by: {codes}"
 
 
-def _constant(name: str, lsb: int, width: int, value: int, text: str) -> Field:
-    return Field(name=name, lsb=lsb, width=width, access=Access.CONSTANT, reset=value, text=text)
-
-
 def _parameters(config: DecisionConfig) -> tuple[Register, Register]:
     return (
         Register(
             name="parameters_0",
             offset=0x008,
             fields=(
-                _constant("classes", 0, 16, config.n_classes, "most logits in a vector"),
-                _constant("logit_width", 16, 8, config.logit_width, "bits of a logit"),
-                _constant(
+                constant("classes", 0, 16, config.n_classes, "most logits in a vector"),
+                constant("logit_width", 16, 8, config.logit_width, "bits of a logit"),
+                constant(
                     "fraction_bits", 24, 8, config.fraction_bits, "logit LSBs are 2**-this octaves"
                 ),
             ),
@@ -214,11 +211,11 @@ def _parameters(config: DecisionConfig) -> tuple[Register, Register]:
             name="parameters_1",
             offset=0x00C,
             fields=(
-                _constant(
+                constant(
                     "mantissa_bits", 0, 8, config.mantissa_bits, "bits of the exponential table"
                 ),
-                _constant("exits", 8, 8, config.n_exits, "number of exits"),
-                _constant("tag_width", 16, 8, config.tag_width, "bits of a sample tag"),
+                constant("exits", 8, 8, config.n_exits, "number of exits"),
+                constant("tag_width", 16, 8, config.tag_width, "bits of a sample tag"),
             ),
             text="Build parameters: exits.",
         ),
@@ -232,8 +229,8 @@ def _build_criteria(config: DecisionConfig) -> Register:
         name="parameters_2",
         offset=0x01C,
         fields=(
-            _constant("criteria", 0, 8, mask, text),
-            _constant("lanes", 8, 8, config.lanes, "most logits in a beat"),
+            constant("criteria", 0, 8, mask, text),
+            constant("lanes", 8, 8, config.lanes, "most logits in a beat"),
         ),
         text="Build parameters: criteria and lanes.",
     )
@@ -241,21 +238,7 @@ def _build_criteria(config: DecisionConfig) -> Register:
 
 def _identification(config: DecisionConfig) -> tuple[Register, ...]:
     return (
-        Register(
-            name="magic",
-            offset=0x000,
-            fields=(_constant("magic", 0, 32, MAGIC, 'the letters "OFRD"'),),
-            text="Says that this is a decision unit.",
-        ),
-        Register(
-            name="version",
-            offset=0x004,
-            fields=(
-                _constant("minor", 0, 16, VERSION_MINOR, "rises when something was added"),
-                _constant("major", 16, 16, VERSION_MAJOR, "rises when programs must change"),
-            ),
-            text="Version of this register map.",
-        ),
+        *identification(MAGIC, "a decision unit", (VERSION_MAJOR, VERSION_MINOR)),
         *_parameters(config),
     )
 

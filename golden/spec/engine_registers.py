@@ -4,6 +4,7 @@ from .bounds import any_threshold_bounds
 from .engine import EngineConfig
 from .engine_faults import IMAGE_FAULTS, PROGRAM_FAULTS
 from .engine_streams import check_engine_buses
+from .identification import constant, identification
 from .program import CHANNEL_WORDS
 from .registers import WORD_BYTES, Access, Array, Field, Register, RegisterMap
 
@@ -65,39 +66,21 @@ def engine_registers(config: EngineConfig) -> RegisterMap:
     )
 
 
-def _constant(name: str, lsb: int, width: int, value: int, text: str) -> Field:
-    return Field(name=name, lsb=lsb, width=width, access=Access.CONSTANT, reset=value, text=text)
-
-
 def _identification(config: EngineConfig) -> tuple[Register, ...]:
     decision = config.decision
     return (
-        Register(
-            name="magic",
-            offset=0x000,
-            fields=(_constant("magic", 0, 32, MAGIC, 'the letters "OFRA"'),),
-            text="Says that this is an accelerator.",
-        ),
-        Register(
-            name="version",
-            offset=0x004,
-            fields=(
-                _constant("minor", 0, 16, VERSION_MINOR, "rises when something was added"),
-                _constant("major", 16, 16, VERSION_MAJOR, "rises when programs must change"),
-            ),
-            text="Version of this register map.",
-        ),
+        *identification(MAGIC, "an accelerator", (VERSION_MAJOR, VERSION_MINOR)),
         Register(
             name="array",
             offset=0x008,
             fields=(
-                _constant("in_lanes", 0, 8, config.in_lanes, "activations of a cycle"),
-                _constant("out_lanes", 8, 8, config.out_lanes, "output channels side by side"),
-                _constant("requantizers", 16, 8, config.requantizers, "results of a cycle"),
-                _constant("residual", 24, 1, int(config.residual), "has residual additions"),
-                _constant("checks", 25, 1, int(config.checks), "tells what is wrong in programs"),
-                _constant("counters", 26, 1, int(config.counters), "counts images and cycles"),
-                _constant("count_bits", 28, 4, config.count_bits, "iterations are up to 2**this"),
+                constant("in_lanes", 0, 8, config.in_lanes, "activations of a cycle"),
+                constant("out_lanes", 8, 8, config.out_lanes, "output channels side by side"),
+                constant("requantizers", 16, 8, config.requantizers, "results of a cycle"),
+                constant("residual", 24, 1, int(config.residual), "has residual additions"),
+                constant("checks", 25, 1, int(config.checks), "tells what is wrong in programs"),
+                constant("counters", 26, 1, int(config.counters), "counts images and cycles"),
+                constant("count_bits", 28, 4, config.count_bits, "iterations are up to 2**this"),
             ),
             text="Build parameters: array.",
         ),
@@ -105,16 +88,16 @@ def _identification(config: EngineConfig) -> tuple[Register, ...]:
             name="decision",
             offset=0x00C,
             fields=(
-                _constant("classes", 0, 16, decision.n_classes, "most logits of an exit"),
-                _constant("exits", 16, 8, decision.n_exits, "number of exits"),
-                _constant(
+                constant("classes", 0, 16, decision.n_classes, "most logits of an exit"),
+                constant("exits", 16, 8, decision.n_exits, "number of exits"),
+                constant(
                     "fraction_bits",
                     24,
                     4,
                     decision.fraction_bits,
                     "logit LSBs are 2**-this octaves",
                 ),
-                _constant(
+                constant(
                     "mantissa_bits", 28, 4, decision.mantissa_bits, "bits of the exponential table"
                 ),
             ),
@@ -128,7 +111,7 @@ def _identification(config: EngineConfig) -> tuple[Register, ...]:
 
 
 def _size(name: str, offset: int, value: int, text: str) -> Register:
-    field = _constant(name, 0, 32, value, "")
+    field = constant(name, 0, 32, value, "")
     return Register(name=name, offset=offset, fields=(field,), text=f"Build parameter: {text}.")
 
 

@@ -258,6 +258,20 @@ class Register:
         """The word after reset."""
         return self.pack({field.name: field.reset for field in self.fields})
 
+    def written(self, kept: int, word: int) -> int:
+        """Return what is kept once `word`, which is legal, is written over what was."""
+        for field in self.fields:
+            match field.access:
+                case Access.READ_WRITE:
+                    # a signed field is extended over the whole word
+                    mask = WORD_MASK if field.signed else field.mask
+                    kept = (kept & ~mask) | (word & mask)
+                case Access.WRITE_1_TO_CLEAR:
+                    kept &= ~(word & field.mask)
+                case _:
+                    pass
+        return kept
+
     def accepts(self, word: int) -> bool:
         """Return whether writing `word` is legal: it has the form and range of the fields."""
         writable = [field for field in self.fields if field.access.writable]

@@ -3,12 +3,11 @@
 import zlib
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from ...golden.closing import Closing
 from ...golden.spec.decision_streams import unpack
 from ...golden.spec.engine_faults import IMAGE_FAULTS
 from ...golden.spec.engine_registers import FLAGS, MEMORIES, engine_registers
@@ -41,7 +40,7 @@ class ImageResult:
     cycles: int
 
 
-class SerialDevice:
+class SerialDevice(Closing):
     """An engine behind the link: a real board, or an emulated one.
 
     Opening it identifies the board and begins a session, which resets the engine. Losses on the
@@ -92,17 +91,6 @@ class SerialDevice:
     def close(self) -> None:
         """Release the port; a second call does nothing."""
         self.connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # -- programs --------------------------------------------------------------------------------
 

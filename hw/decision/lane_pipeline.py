@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.decision import DecisionConfig
 from .accumulator import Sum
+from .companions import companion_names
 from .exponential import Exponential
 from .lane_label import LaneLabel, LaneSlot
 from .lane_maximum import LaneMaximum
@@ -179,9 +180,7 @@ class LanePipeline(wiring.Component):
             # the closing slot comes one cycle later
             running.threshold.eq(delayed(m, threshold, registered + rounds + 1, "threshold")),
         ]
-        names = ["exit_index"] if config.n_exits > 1 or config.tag_width else []
-        names += ["tag"] if config.tag_width else []
-        return {name: self.beat[name] for name in names}
+        return {name: self.beat[name] for name in companion_names(config)}
 
     def _addend(self, m, loser, wait):
         """Return the exponential of a loser that waits, 0 if it is void."""

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ...golden.spec.criteria import SELECTION_WIDTH, Criterion
 from ...golden.spec.decision import DecisionConfig
 from .accumulator import Accumulator, Addend
+from .companions import kept_companions
 from .exponential import Exponential
 from .log_odds import LogOdds
 from .lowering import Lowering
@@ -72,7 +73,8 @@ class DecisionPipeline(wiring.Component):
         m.submodules.accumulator = accumulator = Accumulator(config)
         m.submodules.winner_label = winner = WinnerLabel(config)
 
-        companions = self._elaborate_companions(m)
+        # until two cycles behind the last logit
+        companions = kept_companions(m, config, self.beat, self.valid)
         threshold = self._of_exit(m, self.thresholds, companions)
         # slots[k] is where the closing slot stands k + 1 cycles after the last logit
         slots = [maximum.slot]
@@ -126,22 +128,6 @@ class DecisionPipeline(wiring.Component):
             kept = self._follow(m, name, companion, slots, capture=1 - maximum.latency)
             m.d.comb += self.decision[name].eq(kept)
         return m
-
-    def _elaborate_companions(self, m):
-        """Keep what is given with the last logit, for the decision; until two cycles later."""
-        config = self._config
-        companions = {}
-        # an index that can but be 0 is worth its registers only where samples are told apart
-        if config.n_exits > 1 or config.tag_width:
-            companions["exit_index"] = Signal(
-                config.exit_index_width, name="last_exit_index", reset_less=True
-            )
-        if config.tag_width:
-            companions["tag"] = Signal(config.tag_width, name="last_tag", reset_less=True)
-        with m.If(self.valid & self.beat.last):
-            for name, companion in companions.items():
-                m.d.sync += companion.eq(self.beat[name])
-        return companions
 
     def _of_exit(self, m, ports, companions):
         """Return the port of the exit whose vector ended last."""

@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ...golden.spec.decision import DecisionConfig
+from .companions import kept_companions
 from .exponential import Exponential
 from .log_odds import LogOdds
 from .payload import Decision, LogitBeat
@@ -72,16 +73,7 @@ class WindowPipeline(wiring.Component):
         m.submodules.label = label = WinnerLabel(config)
 
         # -- what is given with the last logit ---------------------------------------------------
-        companions = {}
-        if config.n_exits > 1 or config.tag_width:
-            companions["exit_index"] = Signal(
-                config.exit_index_width, name="last_exit_index", reset_less=True
-            )
-        if config.tag_width:
-            companions["tag"] = Signal(config.tag_width, name="last_tag", reset_less=True)
-        with m.If(self.valid & self.beat.last):
-            for name, companion in companions.items():
-                m.d.sync += companion.eq(self.beat[name])
+        companions = kept_companions(m, config, self.beat, self.valid)
 
         # -- from logit to addend ----------------------------------------------------------------
         m.d.comb += [

@@ -2,8 +2,9 @@
 
 import ctypes
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from ...golden.closing import Closing
 
 POINTER = ctypes.c_void_p
 INT32 = ctypes.c_int32
@@ -16,7 +17,7 @@ class EmulationError(Exception):
     """The RTL does not answer as it must, or is no longer there."""
 
 
-class VerilatedModel:
+class VerilatedModel(Closing):
     """One model of a library, from `offramp_create` to `offramp_destroy`.
 
     Parameters
@@ -59,14 +60,3 @@ class VerilatedModel:
         if self._model is not None:
             self._library.offramp_destroy(self._model)
             self._model = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

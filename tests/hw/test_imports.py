@@ -25,6 +25,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {
             "rtl_sim",
             "hw",
+            "golden.closing",
             "golden.decision",
             "golden.bank",
             "golden.criteria",
