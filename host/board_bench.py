@@ -46,6 +46,7 @@ CASES: tuple[BoardCase, ...] = (
     BoardCase(board="ulx3s-25f", net="zoo:blenet-mnist", engine="16", least_mhz=100),
     BoardCase(board="orangecrab", net="zoo:blenet-mnist", engine="16", least_mhz=100),
     BoardCase(board="icebreaker", net="zoo:blenet-mnist", engine="8", least_mhz=24),
+    BoardCase(board="tang-nano-20k", net="zoo:blenet-mnist", engine="16", least_mhz=27),
 )
 """Networks on the same engine share a bitstream."""
 
