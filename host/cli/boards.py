@@ -12,7 +12,7 @@ def synth_board(
     net: str,
     engine: str | None,
     clock_mhz: float | None,
-    n_seeds: int,
+    seeds: range,
     baud: int | None,
     output: str,
     *,
@@ -37,7 +37,7 @@ def synth_board(
             out=folder,
             engine=engine,
             clock_hz=None if clock_mhz is None else round(clock_mhz * 1e6),
-            seeds=range(1, n_seeds + 1),
+            seeds=seeds,
             baud=baud,
             progress=lambda step: status.update(f"{board.name}: {step}"),
         )

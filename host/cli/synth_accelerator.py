@@ -46,6 +46,13 @@ from .output import json_option, output_folder, progress_bar, report, report_row
     help="Placements tried at each clock; by itself, the median counts.",
 )
 @click.option(
+    "--first-seed",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Of the placements, should the routing of one not end.",
+)
+@click.option(
     "-o",
     "--output",
     default="out/synth",
@@ -63,6 +70,7 @@ def synth_accelerator(
     baud: int | None,
     program: bool,
     n_seeds: int,
+    first_seed: int,
     output: str,
     as_json: bool,
 ) -> None:
@@ -77,6 +85,7 @@ def synth_accelerator(
              offramp synth accelerator --engine 128
              offramp synth accelerator
     """
+    seeds = range(first_seed, first_seed + n_seeds)
     if board is None:
         from ...fpga.fit import BUSES, FITS
 
@@ -89,16 +98,16 @@ def synth_accelerator(
             raise ValueError(f"Device must be given with an engine of {engine} MACs, not left out")
         else:
             fits = FITS
-        _by_itself(fits, bus, n_seeds, output, as_json=as_json)
+        _by_itself(fits, bus, seeds, output, as_json=as_json)
         return
     if device is not None:
         raise ValueError(f"Device must be left out with a board, not {device!r}")
     synth_board(
-        board, net, engine, clock_mhz, n_seeds, baud, output, program=program, as_json=as_json
+        board, net, engine, clock_mhz, seeds, baud, output, program=program, as_json=as_json
     )
 
 
-def _by_itself(fits: dict[str, str], bus: str, n_seeds: int, output: str, *, as_json: bool) -> None:
+def _by_itself(fits: dict[str, str], bus: str, seeds: range, output: str, *, as_json: bool) -> None:
     """Report what engines take on devices: parts, resources, the clock of each seed."""
     from ...fpga.fit import engine_fit
 
@@ -106,8 +115,7 @@ def _by_itself(fits: dict[str, str], bus: str, n_seeds: int, output: str, *, as_
     done = []
     with progress_bar("Synthesizing", len(fits)) as bar:
         for number, (engine, device) in enumerate(fits.items()):
-            bar.show(number, f"{engine} MACs on {device}, {n_seeds} seeds")
-            seeds = range(1, n_seeds + 1)
+            bar.show(number, f"{engine} MACs on {device}, {len(seeds)} seeds")
             done.append(engine_fit(engine, device, bus=bus, seeds=seeds, out=folder))
     if as_json:
         report({"fits": [fit.as_dict() for fit in done]}, as_json=True, result=folder)
