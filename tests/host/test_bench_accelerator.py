@@ -1,5 +1,9 @@
+import io
 import json
+from contextlib import redirect_stdout
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,9 +32,24 @@ def arguments(folder, *more: str) -> list[str]:
     return ["bench", "accelerator", "zoo:digits", *few, "-o", str(folder), *more]
 
 
-def test_engine_equals_golden_and_exits_save_cycles(capsys, tmp_path):
-    assert run(arguments(tmp_path, "--json")) == 0
-    (row,) = json.loads(capsys.readouterr().out)["measured"]
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> tuple[Path, str]:
+    """Return a folder with `out` and `docs` of one run, and what it said."""
+    folder = tmp_path_factory.mktemp("bench")
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setattr(engine_bench, "SPEED_SECONDS", 0.01)
+        assert run(arguments(folder / "out", "--docs", str(folder / "docs"))) == 0
+    return folder, said.getvalue()
+
+
+@pytest.fixture
+def row(measured) -> dict[str, Any]:
+    (row,) = json.loads((measured[0] / "out" / "accelerator.json").read_text())["measured"]
+    return row
+
+
+def test_engine_equals_golden_and_exits_save_cycles(row):
     assert row["images"] == 30
     assert row["layers_compared"] >= 6
     assert row["layers_differing"] == row["results_differing"] == row["cycles_differing"] == 0
@@ -42,26 +61,22 @@ def test_engine_equals_golden_and_exits_save_cycles(capsys, tmp_path):
 
 
 def test_finished_network_is_not_measured_again_unless_the_work_changes(
-    capsys, monkeypatch, tmp_path
+    capsys, monkeypatch, measured, row
 ):
-    assert run(arguments(tmp_path, "--json")) == 0
-    first = json.loads(capsys.readouterr().out)
-
     def fail(*_arguments, **_options):
         raise AssertionError("measured again")
 
     monkeypatch.setattr(engine_bench, "measure_engine", fail)
-    assert run(arguments(tmp_path, "--json")) == 0
-    assert json.loads(capsys.readouterr().out) == first
-    assert run(arguments(tmp_path, "--images", "31")) != 0
+    folder = measured[0] / "out"
+    assert run(arguments(folder, "--json")) == 0
+    assert json.loads(capsys.readouterr().out)["measured"] == [row]
+    assert run(arguments(folder, "--images", "31")) != 0
     assert "measured again" in capsys.readouterr().err
 
 
-def test_terminal_and_document_have_the_figures(capsys, tmp_path):
-    assert run(arguments(tmp_path / "out", "--docs", str(tmp_path / "docs"))) == 0
-    said = capsys.readouterr().out
-    page = (tmp_path / "docs" / "benchmarks-accelerator.md").read_text()
-    (row,) = json.loads((tmp_path / "out" / "accelerator.json").read_text())["measured"]
+def test_terminal_and_document_have_the_figures(measured, row):
+    folder, said = measured
+    page = (folder / "docs" / "benchmarks-accelerator.md").read_text()
     for text in (
         "digits, 16 MACs",
         "cycles at exit 3",
