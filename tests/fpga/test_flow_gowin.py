@@ -1,22 +1,48 @@
 import json
 
 import pytest
+from amaranth.hdl import Cat, Module, Signal, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from offramp.fpga.board_build import build_board, check_capacity
 from offramp.fpga.boards import find_board
 from offramp.fpga.flow import CapacityError
 from offramp.golden.spec.engine import ENGINES
-
-from .cores import Echo
+from offramp.hw.engine.multiplier import Multiplier
+from offramp.hw.engine.wide_memory import WideMemory
 
 BOARD = find_board("tang-nano-20k")
+
+
+class Blocks(wiring.Component):
+    """A multiplier behind a memory, both as in the engine."""
+
+    rx: In(1)
+    tx: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        past = Signal(32)
+        m.d.sync += past.eq(Cat(self.rx, past))
+        m.submodules.memory = memory = WideMemory(1, 1024, "gowin")
+        m.submodules.multiplier = multiplier = Multiplier(signed(16), unsigned(16), "gowin")
+        m.d.comb += [
+            memory.line.eq(past),
+            memory.word_address.eq(past),
+            memory.word.eq(past),
+            memory.enable.eq(past[-1]),
+            Cat(multiplier.a, multiplier.b).eq(memory.data.as_value()),
+        ]
+        m.d.sync += self.tx.eq(multiplier.product.xor())
+        return m
 
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory):
     return build_board(
         BOARD,
-        lambda _clock: Echo(),
+        lambda _clock: Blocks(),
         out=tmp_path_factory.mktemp("board"),
         clock_hz=108_000_000,
         seeds=(1,),
@@ -43,10 +69,24 @@ def test_clock_comes_from_the_pll_at_the_frequency_asked_for(build):
 
 def test_no_path_is_left_out_of_the_clock_that_is_reported(build):
     (design,) = json.loads(build.files[".pnr.json"].read_text())["modules"].values()
+    added = [
+        cell for name, cell in design["cells"].items()
+        if "passthrough" in name and cell["connections"].get("I3")
+    ]  # fmt: skip
+    assert added == []
+
+
+def test_multiplier_and_memory_are_blocks_and_all_else_is_counted(build):
+    (design,) = json.loads(build.files[".pnr.json"].read_text())["modules"].values()
     kinds = [cell["type"] for cell in design["cells"].values()]
-    # five of the core, two behind the lock of the PLL
-    assert sum(kind.startswith("DFF") for kind in kinds) == 7
-    assert not [name for name in design["cells"] if "passthrough" in name]
+    used = build.routed.used
+    # 1,024 words of 32 bits: two blocks of 16
+    assert (used["dsp"], used["block_ram"]) == (1, 2)
+    assert used["flip_flops"] == sum(kind.startswith("DFF") for kind in kinds)
+    assert used["logic_cells"] == sum(kind.startswith(("LUT", "ALU")) for kind in kinds)
+    (block,) = (cell for cell in design["cells"].values() if cell["type"] == "MULT18X18")
+    registers = ("AREG", "BREG", "PIPE_REG", "OUT_REG")
+    assert [int(block["parameters"][name], 2) for name in registers] == [1, 1, 1, 1]
 
 
 def test_engine_of_16_macs_takes_what_is_known_before():
