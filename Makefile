@@ -29,6 +29,7 @@ bench: $(VENV)/installed
 	$(BIN)/offramp bench policies $(or $(DATA:%=--data-dir %),zoo:digits)
 	$(BIN)/offramp bench programs
 	$(BIN)/offramp bench accelerator-random
+	$(BIN)/offramp bench accelerator-random --engine 16 --count 20 --gates
 	$(BIN)/offramp bench mutation
 	$(BIN)/offramp bench coverage
 	$(BIN)/offramp bench boards

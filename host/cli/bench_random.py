@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...golden.spec.engine import ENGINES
-from .output import json_option, messages, progress_bar, report, report_rows
+from .output import json_option, messages, output_folder, progress_bar, report, report_rows
 
 
 @click.command("accelerator-random")
@@ -22,8 +22,18 @@ from .output import json_option, messages, progress_bar, report, report_rows
 )
 @click.option("--count", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first.")
+@click.option(
+    "--gates",
+    is_flag=True,
+    help="The netlist for ECP5 instead of the RTL: cells, block RAMs and multipliers.",
+)
+@click.option(
+    "-o", "--output", default="out/bench-gates", show_default=True, help="Folder for its synthesis."
+)
 @json_option
-def bench_accelerator_random(engines: Sequence[str], count: int, seed: int, as_json: bool) -> None:
+def bench_accelerator_random(
+    engines: Sequence[str], count: int, seed: int, gates: bool, output: str, as_json: bool
+) -> None:
     r"""Compare the emulated RTL with the interpreter on random networks and random operations.
 
     Labels, exits, scores and cycles; of networks every layer, of programs of random operations the
@@ -31,14 +41,18 @@ def bench_accelerator_random(engines: Sequence[str], count: int, seed: int, as_j
 
     \b
     Example: offramp bench accelerator-random --engine 16 --count 200
+             offramp bench accelerator-random --engine 16 --count 20 --gates
     """
     from ...rtl_sim.emulator.accelerator import EngineEmulator
     from ..engine_check import compare_random
+    from ..engine_gates import gate_emulator
 
     measured: dict[str, dict[str, Any]] = {}
     for engine in engines or ("16", "64", "128"):
         with messages.status(f"Building engine {engine}"):
-            emulator = EngineEmulator(ENGINES[engine])
+            config = ENGINES[engine]
+            folder = output_folder(output) / engine
+            emulator = gate_emulator(config, folder) if gates else EngineEmulator(config)
         counts: Counter[str] = Counter()
         differences = []
         start = time.perf_counter()
@@ -70,7 +84,8 @@ def bench_accelerator_random(engines: Sequence[str], count: int, seed: int, as_j
             )
             for engine, values in measured.items()
         ]
-        report_rows(f"RTL against interpreter, from seed {seed}", head, rows)
+        what = "Netlist" if gates else "RTL"
+        report_rows(f"{what} against interpreter, from seed {seed}", head, rows)
     for engine, values in measured.items():
         for difference in values["differences"][:10]:
             messages.print(f"Engine {engine}, seed {difference['seed']}: {difference['what']}")
