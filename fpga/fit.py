@@ -17,6 +17,7 @@ from .components import component_table
 from .devices import ENGINE_DEVICES
 from .kept import build_with_seeds
 from .synth import SynthesisReport
+from .tools import ToolError
 
 __all__ = ["BUSES", "FITS", "EngineFit", "engine_fit"]
 
@@ -35,7 +36,9 @@ class EngineFit:
     ----------
     engine, device, bus : str
     reports : tuple of SynthesisReport
-        One for each seed.
+        One for each seed that was routed, at least one.
+    unrouted : tuple of int
+        Seeds whose routing did not end.
     parts : dict
         What each part takes by itself, see `component_table`.
     """
@@ -44,17 +47,18 @@ class EngineFit:
     device: str
     bus: str
     reports: tuple[SynthesisReport, ...]
+    unrouted: tuple[int, ...]
     parts: dict[str, dict[str, int]]
 
     @property
     def clocks(self) -> list[float]:
-        """Fmax of each seed in MHz."""
+        """Fmax of each seed that was routed, in MHz."""
         return [report.fmax_mhz for report in self.reports]
 
     @property
     def median_mhz(self) -> float:
-        """Median of the seeds."""
-        return statistics.median(self.clocks)
+        """Median of all seeds, in which an unrouted one reached nothing."""
+        return statistics.median([*self.clocks, *(0.0 for _ in self.unrouted)])
 
     @property
     def logic_cells(self) -> int:
@@ -72,6 +76,7 @@ class EngineFit:
             "logic_cells": self.logic_cells,
             **{name: first[name] for name in kept},
             "seeds": [report.seed for report in self.reports],
+            "seeds_unrouted": list(self.unrouted),
             "fmax_mhz": self.median_mhz,
             "fmax_mhz_of_each_seed": self.clocks,
             "parts": self.parts,
@@ -105,14 +110,27 @@ def engine_fit(
     ValueError
         A name is unknown.
     ToolError
-        A tool is missing, fails or takes too long.
+        A tool is missing or fails, or no seed is routed.
     """
     part = ENGINE_DEVICES[require_choice("Device", device, ENGINE_DEVICES)]
     module, write = BUSES[require_choice("Bus", bus, BUSES)]
     text = write(ENGINES[require_choice("Engine", engine, ENGINES)], "ecp5")
+    unrouted: list[int] = []
     reports = build_with_seeds(
-        text, module, device, seeds=seeds, out=out, target_mhz=part.target_mhz
+        text, module, device, seeds=seeds, out=out, target_mhz=part.target_mhz, unrouted=unrouted
     )
+    if not reports:
+        raise ToolError(
+            f"Routing of {engine} MACs must end with one of the seeds, "
+            f"not with none of {', '.join(map(str, unrouted))}"
+        )
     folder = out / f"parts-{engine}-{bus}"
     parts = component_table(text, module, part, out=folder, inside=("engine",))
-    return EngineFit(engine=engine, device=device, bus=bus, reports=tuple(reports), parts=parts)
+    return EngineFit(
+        engine=engine,
+        device=device,
+        bus=bus,
+        reports=tuple(reports),
+        unrouted=tuple(unrouted),
+        parts=parts,
+    )

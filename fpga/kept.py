@@ -15,7 +15,7 @@ from ..golden.files import replacing
 from . import block_registers, synth
 from .devices import Device, find_device
 from .synth import Netlist, SynthesisReport, place_and_route, synthesize_netlist
-from .tools import tool_versions
+from .tools import ToolTimeoutError, tool_versions
 
 __all__ = ["KeptBuild", "build_with_seeds", "without_comments"]
 
@@ -100,6 +100,7 @@ def build_with_seeds(
     seeds: Iterable[int],
     out: Path,
     target_mhz: float | None = None,
+    unrouted: list[int] | None = None,
 ) -> list[SynthesisReport]:
     """Synthesize `top`, place and route it with every seed, and return what it takes.
 
@@ -112,6 +113,8 @@ def build_with_seeds(
         Folder for all builds; each has one below it, named by its hash.
     target_mhz : float, optional
         Clock asked of the router, that of the device unless given.
+    unrouted : list of int, optional
+        Gets the seeds whose routing does not end; without it they are an error.
 
     Raises
     ------
@@ -130,7 +133,13 @@ def build_with_seeds(
                 netlist = kept.netlist() or synthesize_netlist(
                     verilog, top, device, out=kept.folder
                 )
-            report = place_and_route(netlist, seed=seed, target_mhz=target_mhz)
+            try:
+                report = place_and_route(netlist, seed=seed, target_mhz=target_mhz)
+            except ToolTimeoutError:
+                if unrouted is None:
+                    raise
+                unrouted.append(seed)
+                continue
             kept.keep(report)
         reports.append(report)
     return reports

@@ -31,7 +31,7 @@ from .tools import run_tool, tool_versions
 __all__ = ["Netlist", "SynthesisReport", "place_and_route", "synthesize", "synthesize_netlist"]
 
 SYNTHESIS_TIMEOUT = 600.0
-ROUTING_TIMEOUT = 1800.0
+ROUTING_TIMEOUT = 900.0
 
 Progress = Callable[[str], None]
 

