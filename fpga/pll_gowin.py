@@ -4,9 +4,8 @@ Source: Gowin DS226 (GW2AR series data sheet), table of the PLL for grade C8/I7;
 Gowin UG286 (clock resources), feedback inside.
 """
 
-from dataclasses import dataclass
-
 from ..golden.spec.checks import require_int
+from .pll import Pll, setting_for, whole_frequencies
 
 __all__ = ["GowinPll", "gowin_frequencies", "gowin_pll"]
 
@@ -23,8 +22,7 @@ FEEDBACK_DIVIDER_MAX = 64
 OUTPUT_DIVIDERS: tuple[int, ...] = (2, 4, 8, *range(16, 129, 16))
 
 
-@dataclass(frozen=True)
-class GowinPll:
+class GowinPll(Pll):
     """Dividers of one rPLL.
 
     ::
@@ -32,17 +30,6 @@ class GowinPll:
         output = input * feedback_divider / input_divider
         oscillator = output * output_divider
     """
-
-    input_hz: int
-    output_hz: int
-    input_divider: int
-    feedback_divider: int
-    output_divider: int
-
-    @property
-    def oscillator_hz(self) -> int:
-        """Frequency of the oscillator."""
-        return self.output_hz * self.output_divider
 
 
 def gowin_pll(input_hz: int, output_hz: int) -> GowinPll:
@@ -62,22 +49,12 @@ def gowin_pll(input_hz: int, output_hz: int) -> GowinPll:
     """
     require_int("Input of the PLL", input_hz, *INPUT_HZ)
     require_int("Clock frequency", output_hz, *OUTPUT_HZ)
-    for pll in _all(input_hz):
-        if pll.output_hz == output_hz:
-            return pll
-    near = min(
-        gowin_frequencies(input_hz, *OUTPUT_HZ), key=lambda frequency: abs(frequency - output_hz)
-    )
-    raise ValueError(
-        f"Clock frequency must be one that the PLL makes of {input_hz / 1e6:g} MHz, "
-        f"not {output_hz / 1e6:g} MHz; the nearest is {near / 1e6:g} MHz"
-    )
+    return setting_for(_all(input_hz), input_hz, output_hz)
 
 
 def gowin_frequencies(input_hz: int, low_hz: int, high_hz: int) -> tuple[int, ...]:
     """Return all whole frequencies from `low_hz` to `high_hz` that `gowin_pll` gives, ascending."""
-    found = {pll.output_hz for pll in _all(input_hz)}
-    return tuple(sorted(frequency for frequency in found if low_hz <= frequency <= high_hz))
+    return whole_frequencies(_all(input_hz), low_hz, high_hz)
 
 
 def _all(input_hz: int) -> list[GowinPll]:

@@ -3,9 +3,8 @@
 Source: Lattice FPGA-TN-02052 (iCE40 sysCLOCK PLL Design and User Guide), simple feedback.
 """
 
-from dataclasses import dataclass
-
 from ..golden.spec.checks import require_int
+from .pll import Pll, setting_for, whole_frequencies
 
 __all__ = ["Ice40Pll", "ice40_frequencies", "ice40_pll"]
 
@@ -23,8 +22,7 @@ FILTER_BOUNDS_HZ = (17_000_000, 26_000_000, 44_000_000, 66_000_000, 101_000_000)
 """Comparisons below the first bound use filter 1, below the second filter 2, and so on."""
 
 
-@dataclass(frozen=True)
-class Ice40Pll:
+class Ice40Pll(Pll):
     """Dividers of one SB_PLL40.
 
     ::
@@ -32,12 +30,6 @@ class Ice40Pll:
         oscillator = input * feedback_divider / input_divider
         output = oscillator / output_divider
     """
-
-    input_hz: int
-    output_hz: int
-    input_divider: int
-    feedback_divider: int
-    output_divider: int
 
     @property
     def filter_range(self) -> int:
@@ -63,22 +55,12 @@ def ice40_pll(input_hz: int, output_hz: int) -> Ice40Pll:
     """
     require_int("Input of the PLL", input_hz, *INPUT_HZ)
     require_int("Clock frequency", output_hz, *OUTPUT_HZ)
-    for pll in _all(input_hz):
-        if pll.output_hz == output_hz:
-            return pll
-    near = min(
-        ice40_frequencies(input_hz, *OUTPUT_HZ), key=lambda frequency: abs(frequency - output_hz)
-    )
-    raise ValueError(
-        f"Clock frequency must be one that the PLL makes of {input_hz / 1e6:g} MHz, "
-        f"not {output_hz / 1e6:g} MHz; the nearest is {near / 1e6:g} MHz"
-    )
+    return setting_for(_all(input_hz), input_hz, output_hz)
 
 
 def ice40_frequencies(input_hz: int, low_hz: int, high_hz: int) -> tuple[int, ...]:
     """Return all whole frequencies from `low_hz` to `high_hz` that `ice40_pll` gives, ascending."""
-    found = {pll.output_hz for pll in _all(input_hz)}
-    return tuple(sorted(frequency for frequency in found if low_hz <= frequency <= high_hz))
+    return whole_frequencies(_all(input_hz), low_hz, high_hz)
 
 
 def _all(input_hz: int) -> list[Ice40Pll]:
