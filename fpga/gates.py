@@ -21,7 +21,7 @@ def ecp5_gates(verilog: str, top: str, folder: Path) -> str:
     top : str
         Its module.
     folder : Path
-        Gets the files of the build; below the working folder.
+        Gets the files of the build.
 
     Raises
     ------

@@ -18,7 +18,7 @@ def gate_emulator(config: EngineConfig, folder: Path) -> EngineEmulator:
     ----------
     config : EngineConfig
     folder : Path
-        Gets the files of the synthesis; below the working folder.
+        Gets the files of the synthesis.
     """
     netlist = ecp5_gates(engine_verilog(config, "ecp5"), MODULE_NAME, folder)
     return EngineEmulator(config, with_ecp5_models(netlist))
