@@ -26,21 +26,24 @@ SECONDS = 240
 """Ray takes ten to start where other work is under way."""
 
 SCRIPT = """
-import json, sys
+import json, sys, time
 from dataclasses import asdict
 from pathlib import Path
 from offramp.fpga.cluster import Job, run_jobs
 from tests.fpga.test_cluster import BROKEN, JOB
-outcomes = run_jobs([JOB, BROKEN], [1, 2, 3], out=Path(sys.argv[1]), cores=1,
-                    progress=lambda done, total: print(done, total, flush=True))
+def progress(done, total):
+    print(done, total, flush=True)
+    if done and "wait" in sys.argv:
+        time.sleep(600)
+outcomes = run_jobs([JOB, BROKEN], [1, 2, 3], out=Path(sys.argv[1]), cores=1, progress=progress)
 print(json.dumps([[job.top, seed, asdict(outcome)] for (job, seed), outcome in outcomes.items()]))
 """
 
 
-def start(out: Path) -> subprocess.Popen[str]:
+def start(out: Path, *more: str) -> subprocess.Popen[str]:
     # as from a shell: Ctrl-C goes to the whole group
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(out)],
+        [sys.executable, "-c", SCRIPT, str(out), *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -51,7 +54,8 @@ def start(out: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="ray is missing")
 def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    first = start(tmp_path)
+    # behind its first build, so that the others cannot overtake the signal
+    first = start(tmp_path, "wait")
     deadline = time.monotonic() + SECONDS
     while not list(tmp_path.glob("*/kept-*.json")) and first.poll() is None:
         assert time.monotonic() < deadline
