@@ -26,7 +26,9 @@ SECONDS = 240
 """Ray takes ten to start where other work is under way."""
 
 SCRIPT = """
-import json, sys, time
+import json, signal, sys, time
+# who starts the tests in the background may have it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from dataclasses import asdict
 from pathlib import Path
 from offramp.fpga.cluster import Job, run_jobs
