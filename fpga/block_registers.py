@@ -5,30 +5,16 @@ synthesizer that is open finds them. The netlist computes what it did: a flip-fl
 with the block, without enable and reset, goes where the block has the same.
 """
 
-import json
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
-from ..golden.files import replacing
+from .netlist import Cell
 
-__all__ = ["rewrite_netlist", "use_block_registers"]
+__all__ = ["use_block_registers"]
 
 BLOCK, FLIP_FLOP = "DP16KD", "TRELLIS_FF"
 PORTS = ("A", "B")
 PORT_BITS = 18
-
-# Yosys's JSON: dictionaries of strings and of lists of numbers
-_Cell = dict[str, Any]
-
-
-def rewrite_netlist(path: Path, top: str) -> int:
-    """Change module `top` of a netlist of Yosys's; return how many flip-flops went."""
-    netlist = json.loads(path.read_text())
-    gone = use_block_registers(netlist["modules"][top])
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(netlist))
-    return gone
 
 
 def use_block_registers(module: dict[str, Any]) -> int:
@@ -39,7 +25,7 @@ def use_block_registers(module: dict[str, Any]) -> int:
     module : dict
         One of ``modules`` in what Yosys's ``write_json`` writes.
     """
-    cells: dict[str, _Cell] = module["cells"]
+    cells: dict[str, Cell] = module["cells"]
     readers: dict[int | str, list[tuple[str, str]]] = defaultdict(list)
     for name, cell in cells.items():
         for port, bits in cell["connections"].items():
@@ -65,9 +51,9 @@ def use_block_registers(module: dict[str, Any]) -> int:
 
 
 def _registers(
-    cells: dict[str, _Cell],
+    cells: dict[str, Cell],
     readers: dict[int | str, list[tuple[str, str]]],
-    block: _Cell,
+    block: Cell,
     port: str,
 ) -> dict[str, str]:
     """Return the flip-flop behind each output of a port that is read; none if one has no such."""
@@ -87,7 +73,7 @@ def _registers(
     return registers
 
 
-def _is_plain(cell: _Cell, clock: list[int | str]) -> bool:
+def _is_plain(cell: Cell, clock: list[int | str]) -> bool:
     """Tell whether a cell is a flip-flop of a clock that does nothing but take its input."""
     parameters, lines = cell["parameters"], cell["connections"]
     return bool(

@@ -9,9 +9,10 @@ from amaranth.lib import io
 
 from ..golden.spec.engine import EngineConfig
 from ..hw.engine.deep_memory import pieces_of
-from .block_registers import rewrite_netlist
+from .block_registers import use_block_registers
 from .board import Board
 from .flow import NAME, BoardFlow, Routed
+from .netlist import rewrite_netlist
 from .nextpnr import place_and_route, synthesize
 from .pll_ecp5 import ecp5_frequencies, ecp5_pll
 from .tools import run_tool
@@ -131,7 +132,8 @@ class Ecp5Flow(BoardFlow):
 
     def synthesize(self, board: Board, folder: Path) -> dict[str, int]:  # noqa: D102
         counts = synthesize("synth_ecp5 -nowidelut", folder)
-        counts["TRELLIS_FF"] -= rewrite_netlist(folder / f"{NAME}.json", NAME)
+        netlist = folder / f"{NAME}.json"
+        counts["TRELLIS_FF"] -= rewrite_netlist(netlist, NAME, use_block_registers)
         return counts
 
     def route(self, board: Board, folder: Path, seed: int, clock_hz: int) -> Routed:  # noqa: D102

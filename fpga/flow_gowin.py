@@ -11,9 +11,10 @@ from amaranth.lib import io
 from ..golden.spec.engine import EngineConfig
 from .board import Board
 from .flow import NAME, BoardFlow, Routed, fewest_blocks
+from .netlist import rewrite_netlist
 from .nextpnr import place_and_route, synthesize
 from .pll_gowin import gowin_frequencies, gowin_pll
-from .register_inputs import rewrite_netlist
+from .register_inputs import feed_registers
 from .tools import run_tool
 
 __all__ = ["GOWIN", "GOWIN_CAPACITY", "GowinFlow"]
@@ -137,7 +138,8 @@ class GowinFlow(BoardFlow):
 
     def synthesize(self, board: Board, folder: Path) -> dict[str, int]:  # noqa: D102
         counts = synthesize(board.device.synthesis, folder)
-        counts["LUT4"] = counts.get("LUT4", 0) + rewrite_netlist(folder / f"{NAME}.json", NAME)
+        added = rewrite_netlist(folder / f"{NAME}.json", NAME, feed_registers)
+        counts["LUT4"] = counts.get("LUT4", 0) + added
         return counts
 
     def route(self, board: Board, folder: Path, seed: int, clock_hz: int) -> Routed:  # noqa: D102

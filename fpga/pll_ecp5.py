@@ -4,7 +4,7 @@ Source: Lattice FPGA-DS-02012 (ECP5 family data sheet), table "sysCLOCK PLL Timi
 """
 
 from ..golden.spec.checks import require_int
-from .pll import Pll, setting_for, whole_frequencies
+from .pll import Pll, middle_divider, ratios, setting_for, whole_frequencies
 
 __all__ = ["Ecp5Pll", "ecp5_frequencies", "ecp5_pll"]
 
@@ -14,7 +14,6 @@ OUTPUT_HZ = (10_000_000, 400_000_000)
 COMPARED_HZ = (3_125_000, 400_000_000)
 """Of the phase comparator, which the input divider feeds."""
 OSCILLATOR_HZ = (400_000_000, 800_000_000)
-OSCILLATOR_MIDDLE_HZ = 600_000_000
 
 INPUT_DIVIDER_MAX = 128
 FEEDBACK_DIVIDER_MAX = 80
@@ -58,20 +57,13 @@ def ecp5_frequencies(input_hz: int, low_hz: int, high_hz: int) -> tuple[int, ...
 def _all(input_hz: int) -> list[Ecp5Pll]:
     """Return settings within the limits for every output, the fastest comparison first."""
     settings = []
-    for input_divider in range(1, INPUT_DIVIDER_MAX + 1):
-        if not COMPARED_HZ[0] <= input_hz / input_divider <= COMPARED_HZ[1]:
-            continue
-        for feedback in range(1, FEEDBACK_DIVIDER_MAX + 1):
-            output_hz, rest = divmod(input_hz * feedback, input_divider)
-            if not rest and OUTPUT_HZ[0] <= output_hz <= OUTPUT_HZ[1]:
-                divider = _output_divider(output_hz)
-                settings.append(Ecp5Pll(input_hz, output_hz, input_divider, feedback, divider))
+    for input_divider, feedback in ratios(
+        input_hz, COMPARED_HZ, INPUT_DIVIDER_MAX, FEEDBACK_DIVIDER_MAX
+    ):
+        output_hz, rest = divmod(input_hz * feedback, input_divider)
+        if not rest and OUTPUT_HZ[0] <= output_hz <= OUTPUT_HZ[1]:
+            # all of these lie within the oscillator's range
+            dividers = range(-(-OSCILLATOR_HZ[0] // output_hz), OSCILLATOR_HZ[1] // output_hz + 1)
+            divider = middle_divider(output_hz, dividers, OSCILLATOR_HZ)
+            settings.append(Ecp5Pll(input_hz, output_hz, input_divider, feedback, divider))
     return settings
-
-
-def _output_divider(output_hz: int) -> int:
-    """Return the one with the oscillator nearest to the middle of its range, fastest to settle."""
-    return min(
-        range(-(-OSCILLATOR_HZ[0] // output_hz), OSCILLATOR_HZ[1] // output_hz + 1),
-        key=lambda divider: abs(output_hz * divider - OSCILLATOR_MIDDLE_HZ),
-    )

@@ -5,7 +5,7 @@ Gowin UG286 (clock resources), feedback inside.
 """
 
 from ..golden.spec.checks import require_int
-from .pll import Pll, setting_for, whole_frequencies
+from .pll import Pll, middle_divider, ratios, setting_for, whole_frequencies
 
 __all__ = ["GowinPll", "gowin_frequencies", "gowin_pll"]
 
@@ -15,7 +15,6 @@ OUTPUT_HZ = (4_000_000, 625_000_000)
 COMPARED_HZ = (3_000_000, 500_000_000)
 """Of the phase comparator, which the input divider feeds."""
 OSCILLATOR_HZ = (500_000_000, 1_250_000_000)
-OSCILLATOR_MIDDLE_HZ = 875_000_000
 
 INPUT_DIVIDER_MAX = 64
 FEEDBACK_DIVIDER_MAX = 64
@@ -60,19 +59,13 @@ def gowin_frequencies(input_hz: int, low_hz: int, high_hz: int) -> tuple[int, ..
 def _all(input_hz: int) -> list[GowinPll]:
     """Return settings within the limits for every output, the fastest comparison first."""
     settings = []
-    for input_divider in range(1, INPUT_DIVIDER_MAX + 1):
-        if not COMPARED_HZ[0] <= input_hz / input_divider <= COMPARED_HZ[1]:
+    for input_divider, feedback in ratios(
+        input_hz, COMPARED_HZ, INPUT_DIVIDER_MAX, FEEDBACK_DIVIDER_MAX
+    ):
+        output_hz, rest = divmod(input_hz * feedback, input_divider)
+        if rest or not OUTPUT_HZ[0] <= output_hz <= OUTPUT_HZ[1]:
             continue
-        for feedback in range(1, FEEDBACK_DIVIDER_MAX + 1):
-            output_hz, rest = divmod(input_hz * feedback, input_divider)
-            if rest or not OUTPUT_HZ[0] <= output_hz <= OUTPUT_HZ[1]:
-                continue
-            divider = _output_divider(output_hz)
-            if OSCILLATOR_HZ[0] <= output_hz * divider <= OSCILLATOR_HZ[1]:
-                settings.append(GowinPll(input_hz, output_hz, input_divider, feedback, divider))
+        divider = middle_divider(output_hz, OUTPUT_DIVIDERS, OSCILLATOR_HZ)
+        if OSCILLATOR_HZ[0] <= output_hz * divider <= OSCILLATOR_HZ[1]:
+            settings.append(GowinPll(input_hz, output_hz, input_divider, feedback, divider))
     return settings
-
-
-def _output_divider(output_hz: int) -> int:
-    """Return the one with the oscillator nearest to the middle of its range, fastest to settle."""
-    return min(OUTPUT_DIVIDERS, key=lambda divider: abs(output_hz * divider - OSCILLATOR_MIDDLE_HZ))

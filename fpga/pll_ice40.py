@@ -4,7 +4,7 @@ Source: Lattice FPGA-TN-02052 (iCE40 sysCLOCK PLL Design and User Guide), simple
 """
 
 from ..golden.spec.checks import require_int
-from .pll import Pll, setting_for, whole_frequencies
+from .pll import Pll, ratios, setting_for, whole_frequencies
 
 __all__ = ["Ice40Pll", "ice40_frequencies", "ice40_pll"]
 
@@ -66,15 +66,13 @@ def ice40_frequencies(input_hz: int, low_hz: int, high_hz: int) -> tuple[int, ..
 def _all(input_hz: int) -> list[Ice40Pll]:
     """Return all settings within the limits, the fastest comparison first."""
     settings = []
-    for input_divider in range(1, INPUT_DIVIDER_MAX + 1):
-        if not COMPARED_HZ[0] <= input_hz / input_divider <= COMPARED_HZ[1]:
+    for input_divider, feedback in ratios(
+        input_hz, COMPARED_HZ, INPUT_DIVIDER_MAX, FEEDBACK_DIVIDER_MAX
+    ):
+        if not OSCILLATOR_HZ[0] <= input_hz * feedback / input_divider <= OSCILLATOR_HZ[1]:
             continue
-        for feedback in range(1, FEEDBACK_DIVIDER_MAX + 1):
-            oscillator = input_hz * feedback / input_divider
-            if not OSCILLATOR_HZ[0] <= oscillator <= OSCILLATOR_HZ[1]:
-                continue
-            for divider in OUTPUT_DIVIDERS:
-                output_hz, rest = divmod(input_hz * feedback, input_divider * divider)
-                if not rest and OUTPUT_HZ[0] <= output_hz <= OUTPUT_HZ[1]:
-                    settings.append(Ice40Pll(input_hz, output_hz, input_divider, feedback, divider))
+        for divider in OUTPUT_DIVIDERS:
+            output_hz, rest = divmod(input_hz * feedback, input_divider * divider)
+            if not rest and OUTPUT_HZ[0] <= output_hz <= OUTPUT_HZ[1]:
+                settings.append(Ice40Pll(input_hz, output_hz, input_divider, feedback, divider))
     return settings

@@ -6,29 +6,15 @@ leads through it is missing in the clock that the router reports. One that is in
 placed beside its register, and counted. The netlist computes what it did.
 """
 
-import json
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
-from ..golden.files import replacing
+from .netlist import Cell
 
-__all__ = ["feed_registers", "rewrite_netlist"]
+__all__ = ["feed_registers"]
 
 PASSES_I3 = f"{0xFF00:016b}"
 """Content of a LUT4 whose output is its fastest input."""
-
-# Yosys's JSON: dictionaries of strings and of lists of numbers
-_Cell = dict[str, Any]
-
-
-def rewrite_netlist(path: Path, top: str) -> int:
-    """Change module `top` of a netlist of Yosys's; return how many LUTs were added."""
-    netlist = json.loads(path.read_text())
-    added = feed_registers(netlist["modules"][top])
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(netlist))
-    return added
 
 
 def feed_registers(module: dict[str, Any]) -> int:
@@ -39,10 +25,10 @@ def feed_registers(module: dict[str, Any]) -> int:
     module : dict
         One of ``modules`` in what Yosys's ``write_json`` writes.
     """
-    cells: dict[str, _Cell] = module["cells"]
+    cells: dict[str, Cell] = module["cells"]
     bits: set[int] = set()
-    sources: dict[int, _Cell] = {}
-    users: dict[int, list[_Cell]] = defaultdict(list)
+    sources: dict[int, Cell] = {}
+    users: dict[int, list[Cell]] = defaultdict(list)
     for cell in cells.values():
         for port, lines in cell["connections"].items():
             wires = [bit for bit in lines if isinstance(bit, int)]
@@ -54,7 +40,7 @@ def feed_registers(module: dict[str, Any]) -> int:
                     users[bit].append(cell)
 
     fed: set[int] = set()
-    new: dict[str, _Cell] = {}
+    new: dict[str, Cell] = {}
     free = max(bits, default=1) + 1
     for name, cell in cells.items():
         if not cell["type"].startswith("DFF"):
@@ -79,7 +65,7 @@ def feed_registers(module: dict[str, Any]) -> int:
     return len(new)
 
 
-def _stands_alone(source: _Cell | None, users: list[_Cell]) -> bool:
+def _stands_alone(source: Cell | None, users: list[Cell]) -> bool:
     """Tell whether a signal comes from a LUT that can lie beside a register.
 
     Those that multiplexers join lie where these want them.

